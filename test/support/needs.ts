@@ -1,0 +1,36 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+
+/** Where Debian keeps servers, which are not on an ordinary user's PATH. */
+const SEARCHED = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'];
+
+/** The path of a program, or undefined. */
+export function findProgram(name: string): string | undefined {
+  for (const directory of SEARCHED) {
+    const path = join(directory, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // not here
+    }
+  }
+  return undefined;
+}
+
+/**
+ * For a test that runs a real program: its path, or undefined when it is not installed, with a line that
+ * says which Debian package brings it. In CI a missing program fails the test.
+ */
+export function needs(t: ExecutionContext, program: string, debianPackage = program): string | undefined {
+  const path = findProgram(program);
+  if (path !== undefined) return path;
+  const remedy = `${program} is not installed: apt-get install ${debianPackage}`;
+  if (process.env.CI) t.fail(remedy);
+  else {
+    t.log(`NOT RUN: ${remedy}`);
+    t.pass();
+  }
+  return undefined;
+}

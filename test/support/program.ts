@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** The program as `tsc` leaves it: the same code that rollup bundles, with source maps. */
+export const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'host', 'cli', 'main.js');
+
+/** `sovereign …` as a real process. */
+export class Program {
+  readonly lines: string[] = [];
+  /** The last 64 KiB of standard error. */
+  errors = '';
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  readonly #child: ChildProcess;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(
+    args: readonly string[],
+    options: { cwd?: string; env?: NodeJS.ProcessEnv; line?: (line: string) => void } = {},
+  ) {
+    this.#child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...args], {
+      cwd: options.cwd,
+      env: { ...process.env, NO_COLOR: '1', ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    createInterface({ input: this.#child.stdout! }).on('line', line => {
+      if (options.line) options.line(line);
+      else this.lines.push(line);
+      this.#wake();
+    });
+    this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.errors = (this.errors + text).slice(-65_536);
+      this.#wake();
+    });
+    this.exited = new Promise(resolve => {
+      this.#child.once('close', (code, signal) => {
+        resolve({ code, signal });
+        this.#wake();
+      });
+    });
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+    this.#child.kill(signal);
+  }
+
+  async end(
+    signal: NodeJS.Signals = 'SIGKILL',
+  ): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    if (this.running) this.kill(signal);
+    return this.exited;
+  }
+
+  /** Resolves once `condition` holds; rejects after `timeoutMs` or when the process ends before. */
+  until(condition: () => boolean, what: string, timeoutMs = 30_000): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const finish = (error?: Error) => {
+        clearTimeout(timer);
+        this.#waiting.delete(check);
+        error ? reject(error) : resolve();
+      };
+      const check = () => {
+        if (condition()) finish();
+        else if (!this.running) finish(new Error(`ended before ${what}: ${this.errors}`));
+      };
+      const timer = setTimeout(
+        () => finish(new Error(`no ${what} within ${timeoutMs} ms: ${this.errors}`)),
+        timeoutMs,
+      );
+      this.#waiting.add(check);
+      check();
+    });
+  }
+
+  #wake(): void {
+    for (const check of [...this.#waiting]) check();
+  }
+}
+
+/** Runs a command to its end. */
+export async function run(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
+  const program = new Program(args, options);
+  const { code } = await program.exited;
+  return { code, lines: program.lines, errors: program.errors };
+}
