@@ -125,14 +125,14 @@ def reading(epoch, seq, uptime, unix, prev, items, kind):
 T = 1767225600000
 many = [{'n': f'bench/{i}', 'v': i * 1000} for i in range(23)]
 plan = [
-    (1, 0, 1500, T, 1, [{'n': 'restart', 'vs': 'power-on'}, {'n': 'temperature', 'u': 'Cel', 'v': 21.5}]),
+    (1, 0, 1500, T, 1, [{'n': 'reason', 'vs': 'power-on'}, {'n': 'temperature', 'u': 'Cel', 'v': 21.5}]),
     (1, 1, 2500, T + 1000, 0, [{'n': 'temperature', 'u': 'Cel', 'v': -3.7}, {'n': 'supply', 'u': 'V', 'v': 3.28}]),
     (1, 2, 3500, -1, 0, [{'n': 'pump/state', 'vb': True}, {'n': 'pump/raw', 'vd': '00ff10'}]),
     (1, 3, 63500, -1, 2, [{'n': 'uptime', 'u': 's', 'v': 63}]),
     (1, 4, 4294967296, 9007199254740991, 0, many),
     (1, 5, 4294967297, -1, 4, [{'n': 'A', 'vs': 'sensor "t1": Zähler 水 💧'}, {'n': '0', 'v': -9007199254740991}]),
     (1, 6, 4294967298, -1, 3, [{'n': 'final', 'vb': False}]),
-    (2, 0, 0, -1, 1, [{'n': 'restart', 'vs': ''}]),
+    (2, 0, 0, -1, 1, [{'n': 'reason', 'vs': ''}]),
     (2, 1, 1, -1, 5, [{'n': 'v', 'v': 0}, {'n': 'w', 'v': 5.960464477539063e-08}, {'n': 'x', 'v': 0.10000000149011612}]),
 ]
 sealed, prev = [], bytes(8)
