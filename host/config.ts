@@ -1,0 +1,272 @@
+/**
+ * The configuration: one YAML file, parsed once and whole. `config/schema.ts` says what may stand in
+ * it, `config/document.ts` how problems get their lines; here are the types that the program uses and
+ * the limits that hold between settings.
+ */
+import { dirname, resolve } from 'node:path';
+import {
+  type Path,
+  type Problem,
+  pathText,
+  problemsFault,
+  readDocument,
+  valueAt,
+} from './config/document.js';
+import { type ConfigDocument, configSchema, LISTEN } from './config/schema.js';
+
+export interface Config {
+  /** Absolute. */
+  readonly file: string;
+  readonly site: string;
+  readonly gateway: string;
+  /** Absolute. */
+  readonly dataDirectory: string;
+  /** Absolute. */
+  readonly keyringFile: string;
+  readonly links: LinksConfig;
+  readonly journal: JournalConfig;
+  /** Absent: nothing is published; the journal alone grows. */
+  readonly uplink?: UplinkConfig;
+  readonly quarantine: QuarantineConfig;
+  readonly log: { readonly level: LogLevel };
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface LinksConfig {
+  readonly serial: readonly SerialConfig[];
+  readonly tcp?: TcpConfig;
+  readonly sdk?: SdkConfig;
+}
+
+export interface SerialConfig {
+  readonly port: string;
+  readonly baud: number;
+}
+
+/** Where a listener binds; port 0 lets the system choose. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface TcpConfig {
+  readonly listen: ListenAddress;
+  readonly maxConnections: number;
+  readonly maxUnauthenticated: number;
+}
+
+export interface SdkConfig {
+  readonly listen: ListenAddress;
+  readonly maxConnections: number;
+}
+
+export interface JournalConfig {
+  readonly segmentBytes: number;
+  readonly maxPendingBytes: number;
+  /** Kept free on the disk: below it, readings are not taken. */
+  readonly reserveBytes: number;
+  /** 0: for ever. */
+  readonly retainDays: number;
+  /** 0: no limit. */
+  readonly retainBytes: number;
+}
+
+export interface UplinkConfig {
+  readonly broker: string;
+  readonly protocol: '3.1.1' | '5';
+  readonly username?: string;
+  readonly password?: string;
+  /** Absolute, like `ca`, `cert` and `key`; `readBrokerAccess` reads them. */
+  readonly passwordFile?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly keepAliveSeconds: number;
+  readonly connectTimeoutMs: number;
+  /** Messages in flight. */
+  readonly window: number;
+  /** 0: no limit. */
+  readonly replayPerSecond: number;
+  readonly readingTopic: boolean;
+}
+
+export interface QuarantineConfig {
+  readonly maxBytes: number;
+  readonly perReasonBytes: number;
+  readonly perDeviceBytes: number;
+  readonly unauthenticatedPerDayBytes: number;
+  /** Of fork evidence, which has a store of its own. */
+  readonly evidenceBytes: number;
+}
+
+export const MAX_CONFIG_BYTES = 256 * 1024;
+
+/**
+ * Parses the text of a configuration.
+ * @param file its absolute path: relative paths in it are relative to its directory
+ * @throws Fault `config-invalid` that lists every problem with its line
+ */
+export function parseConfig(text: string, file: string): Config {
+  const reading = readDocument(text, configSchema, { maxLength: MAX_CONFIG_BYTES });
+  const problems: Problem[] = [
+    ...reading.problems,
+    ...conflicts(reading.raw).map(({ path, text }) => ({
+      line: reading.lineOf(path),
+      text: `${pathText(path)}: ${text}`,
+    })),
+  ];
+  if (problems.length > 0 || reading.value === undefined) {
+    throw problemsFault('config-invalid', file, problems, `mend these lines in ${file}`);
+  }
+  return assemble(reading.value, file);
+}
+
+interface Conflict {
+  readonly path: Path;
+  readonly text: string;
+}
+
+/** Limits between settings; looks at raw values, so that it speaks even while other lines are wrong. */
+function conflicts(raw: unknown): Conflict[] {
+  const found: Conflict[] = [];
+  const check = (path: Path, wrong: boolean, text: string) => {
+    if (wrong) found.push({ path, text });
+  };
+  const number = (path: Path, otherwise: number) => {
+    const value = valueAt(raw, path);
+    return typeof value === 'number' ? value : otherwise;
+  };
+  const has = (path: Path) => valueAt(raw, path) !== undefined;
+  const defaults = configSchema.parse({
+    site: 'x',
+    gateway: 'x',
+    links: { tcp: {}, sdk: {} },
+    uplink: { broker: 'mqtt://x' },
+  });
+
+  const tcp = ['links', 'tcp'];
+  const connections = number([...tcp, 'maxConnections'], defaults.links.tcp?.maxConnections ?? 0);
+  const pending = number([...tcp, 'maxUnauthenticated'], defaults.links.tcp?.maxUnauthenticated ?? 0);
+  check(
+    has([...tcp, 'maxUnauthenticated']) ? [...tcp, 'maxUnauthenticated'] : [...tcp, 'maxConnections'],
+    pending > connections,
+    `maxUnauthenticated (${pending}) must not be above maxConnections (${connections})`,
+  );
+  const listens = [valueAt(raw, [...tcp, 'listen']), valueAt(raw, ['links', 'sdk', 'listen'])];
+  check(
+    ['links', 'sdk', 'listen'],
+    listens[0] !== undefined && listens[0] === listens[1] && !String(listens[0]).endsWith(':0'),
+    'must differ from links.tcp.listen; give each listener a port of its own',
+  );
+
+  const serial = valueAt(raw, ['links', 'serial']);
+  const ports = new Map<unknown, number>();
+  for (const [index, entry] of (Array.isArray(serial) ? serial : []).entries()) {
+    const port = valueAt(entry, ['port']);
+    const first = ports.get(port);
+    if (first === undefined) ports.set(port, index);
+    else if (port !== undefined)
+      check(['links', 'serial', index, 'port'], true, `the same port as links.serial[${first}]; remove one`);
+  }
+
+  const { journal, quarantine } = defaults;
+  const segment = number(['journal', 'segmentBytes'], journal.segmentBytes);
+  const queued = number(['journal', 'maxPendingBytes'], journal.maxPendingBytes);
+  const retained = number(['journal', 'retainBytes'], journal.retainBytes);
+  check(
+    has(['journal', 'maxPendingBytes']) ? ['journal', 'maxPendingBytes'] : ['journal', 'segmentBytes'],
+    queued > segment,
+    `maxPendingBytes (${queued}) must not be above segmentBytes (${segment})`,
+  );
+  check(
+    has(['journal', 'retainBytes']) ? ['journal', 'retainBytes'] : ['journal', 'segmentBytes'],
+    retained > 0 && retained < 2 * segment,
+    `retainBytes (${retained}) must be 0 or at least twice segmentBytes (${segment})`,
+  );
+  const whole = number(['quarantine', 'maxBytes'], quarantine.maxBytes);
+  for (const part of ['perReasonBytes', 'perDeviceBytes', 'unauthenticatedPerDayBytes'] as const) {
+    const bytes = number(['quarantine', part], quarantine[part]);
+    check(
+      has(['quarantine', part]) ? ['quarantine', part] : ['quarantine', 'maxBytes'],
+      bytes > whole,
+      `${part} (${bytes}) must not be above quarantine.maxBytes (${whole})`,
+    );
+  }
+  brokerConflicts(raw, check, has);
+  return found;
+}
+
+function brokerConflicts(
+  raw: unknown,
+  check: (path: Path, wrong: boolean, text: string) => void,
+  has: (path: Path) => boolean,
+): void {
+  const at = (key: string) => ['uplink', key];
+  const broker = valueAt(raw, at('broker'));
+  const url = typeof broker === 'string' && URL.canParse(broker) ? new URL(broker) : undefined;
+  if (typeof broker === 'string' && /^(mqtts?|wss?):\/\/\S/.test(broker)) {
+    check(at('broker'), url === undefined || url.hostname === '', 'is no URL; expected mqtt://HOST:PORT');
+  }
+  check(
+    at('broker'),
+    url !== undefined && (url.username !== '' || url.password !== ''),
+    'must not hold a user name or password; use uplink.username and uplink.passwordFile',
+  );
+  const secure = url === undefined || ['mqtts:', 'wss:'].includes(url.protocol);
+  for (const key of ['ca', 'cert', 'key']) {
+    check(at(key), has(at(key)) && !secure, 'is for TLS only; make the broker mqtts:// or wss://');
+  }
+  check(at('cert'), has(at('cert')) && !has(at('key')), 'needs uplink.key as well');
+  check(at('key'), has(at('key')) && !has(at('cert')), 'needs uplink.cert as well');
+  check(
+    at('password'),
+    has(at('password')) && has(at('passwordFile')),
+    'keep this or passwordFile, not both',
+  );
+  for (const key of ['password', 'passwordFile']) {
+    check(at(key), has(at(key)) && !has(at('username')), 'needs uplink.username as well');
+  }
+}
+
+function assemble(document: ConfigDocument, file: string): Config {
+  const { links, uplink } = document;
+  const absolute = (path: string) => resolve(dirname(file), path);
+  return {
+    file,
+    site: document.site,
+    gateway: document.gateway,
+    dataDirectory: absolute(document.data),
+    keyringFile: absolute(document.keyring),
+    links: {
+      serial: links.serial,
+      ...(links.tcp && { tcp: { ...links.tcp, listen: address(links.tcp.listen) } }),
+      ...(links.sdk && { sdk: { ...links.sdk, listen: address(links.sdk.listen) } }),
+    },
+    journal: document.journal,
+    ...(uplink && {
+      uplink: {
+        broker: uplink.broker,
+        protocol: uplink.protocol,
+        keepAliveSeconds: uplink.keepAliveSeconds,
+        connectTimeoutMs: uplink.connectTimeoutMs,
+        window: uplink.window,
+        replayPerSecond: uplink.replayPerSecond,
+        readingTopic: uplink.readingTopic,
+        ...(uplink.username !== undefined && { username: uplink.username }),
+        ...(uplink.password !== undefined && { password: uplink.password }),
+        ...(uplink.passwordFile !== undefined && { passwordFile: absolute(uplink.passwordFile) }),
+        ...(uplink.ca !== undefined && { ca: absolute(uplink.ca) }),
+        ...(uplink.cert !== undefined && { cert: absolute(uplink.cert) }),
+        ...(uplink.key !== undefined && { key: absolute(uplink.key) }),
+      },
+    }),
+    quarantine: document.quarantine,
+    log: document.log,
+  };
+}
+
+function address(text: string): ListenAddress {
+  const [, six, host, port] = LISTEN.exec(text) ?? [];
+  return { host: six ?? host ?? '127.0.0.1', port: Number(port) };
+}

@@ -1,0 +1,187 @@
+/**
+ * One YAML document against one schema: every problem at once, each with its line.
+ * Used by the configuration and the keyring. Pure: text in, values out.
+ */
+import { isMap, isNode, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { Fault } from '../fault.js';
+import { nearest } from './nearest.js';
+
+/** Where in a document: keys of maps and indices of sequences, from the root. */
+export type Path = readonly (string | number)[];
+
+export interface Problem {
+  /** From 1. */
+  readonly line: number;
+  readonly text: string;
+}
+
+export interface Reading<T> {
+  /** What the schema made of the document; absent when it did not fit. */
+  readonly value?: T;
+  /** The document as plain values, whether it fits or not. */
+  readonly raw: unknown;
+  readonly problems: Problem[];
+  /** The line of the value at `path`, or of the nearest thing around it that is there. */
+  lineOf(path: Path): number;
+}
+
+export interface DocumentOptions {
+  /** Longest text taken, in UTF-16 units. */
+  readonly maxLength: number;
+  /** Take every scalar as a string: for files in which `12e4567890123456` is an id and no number. */
+  readonly strings?: boolean;
+}
+
+/** Parses and validates; problems stand in the order of their lines. Never throws because of the text. */
+export function readDocument<T>(text: string, schema: z.ZodType<T>, options: DocumentOptions): Reading<T> {
+  if (text.length > options.maxLength) {
+    const problem = { line: 1, text: `expected at most ${options.maxLength} characters, got ${text.length}` };
+    return { raw: undefined, problems: [problem], lineOf: () => 1 };
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    schema: options.strings ? 'failsafe' : 'core',
+  });
+  const lineAt = (offset: number) => lines.linePos(Math.min(offset, text.length)).line || 1;
+  const problems: Problem[] = [...document.errors, ...document.warnings].map(error => ({
+    line: lineAt(error.pos[0]),
+    text: error.code === 'DUPLICATE_KEY' ? duplicate(text, error.pos) : lowerFirst(error.message),
+  }));
+  // A text that is no YAML has no values worth judging; a key that stands twice does.
+  const readable = document.errors.every(error => error.code === 'DUPLICATE_KEY');
+
+  const lineOf = (path: Path): number => {
+    let node: unknown = document.contents;
+    let offset = startOf(node);
+    for (const step of path) {
+      if (isMap(node)) {
+        const pair = node.items.find(item => keyText(item.key) === String(step));
+        if (pair === undefined) break;
+        offset = startOf(pair.key) ?? offset;
+        node = pair.value;
+      } else {
+        const item = (node as { items?: unknown[] } | null)?.items?.[Number(step)];
+        if (item === undefined) break;
+        node = item;
+        offset = startOf(node) ?? offset;
+      }
+    }
+    return lineAt(offset ?? 0);
+  };
+
+  if (!readable) return { raw: undefined, problems: byLine(problems), lineOf };
+  let raw: unknown;
+  try {
+    raw = document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (error) {
+    problems.push({ line: 1, text: lowerFirst(error instanceof Error ? error.message : String(error)) });
+    return { raw: undefined, problems: byLine(problems), lineOf };
+  }
+  const result = schema.safeParse(raw);
+  if (result.success) return { value: result.data, raw, problems: byLine(problems), lineOf };
+  for (const issue of result.error.issues) problems.push(...describe(issue, raw, schema, lineOf));
+  return { raw, problems: byLine(problems), lineOf };
+}
+
+/** One Fault that lists them all, as `file:line: text`. */
+export function problemsFault(
+  code: string,
+  file: string,
+  problems: readonly Problem[],
+  remedy: string,
+): Fault {
+  const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
+  const list = byLine(problems).map(problem => `\n  ${file}:${problem.line}: ${problem.text}`);
+  return new Fault(code, `${count} in ${file}${list.join('')}`, remedy);
+}
+
+/** `links.serial[0].baud` */
+export function pathText(path: Path): string {
+  return path.reduce<string>(
+    (text, step) => (typeof step === 'number' ? `${text}[${step}]` : text === '' ? step : `${text}.${step}`),
+    '',
+  );
+}
+
+/** The value at a path of plain values, or undefined. */
+export function valueAt(raw: unknown, path: Path): unknown {
+  let value = raw;
+  for (const step of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
+    value = (value as Record<string | number, unknown>)[step];
+  }
+  return value;
+}
+
+/** A value as an error message shows it: short, on one line. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'an empty value';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a map';
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+function describe(
+  issue: z.core.$ZodIssue,
+  raw: unknown,
+  schema: z.ZodType,
+  lineOf: (path: Path) => number,
+): Problem[] {
+  const path = issue.path.map(step => (typeof step === 'number' ? step : String(step)));
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(schema, path);
+    return issue.keys.map(key => {
+      const near = nearest(key, known);
+      const hint = near === undefined ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;
+      return { line: lineOf([...path, key]), text: `${pathText([...path, key])}: unknown key; ${hint}` };
+    });
+  }
+  const value = valueAt(raw, path);
+  const name = pathText(path) || 'the document';
+  const missing = value === undefined ? 'is missing; ' : '';
+  const got = value === undefined ? '' : `, got ${secretKey(path) ? 'something else' : show(value)}`;
+  return [{ line: lineOf(path), text: `${name}: ${missing}expected ${expectation(issue)}${got}` }];
+}
+
+/** Leaves of our schemas say in their message what they expect; containers don't. */
+function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
+    if (issue.expected === 'object') return 'a map of keys';
+    if (issue.expected === 'array') return 'a list';
+    return `a ${issue.expected}`;
+  }
+  return issue.message;
+}
+
+const secretKey = (path: Path) => ['password', 'key', 'chain', 'down'].includes(String(path.at(-1)));
+
+/** The keys that a schema knows at a path. */
+function keysAt(schema: unknown, path: Path): string[] {
+  let at = unwrap(schema);
+  for (const step of path) {
+    const definition = at as { shape?: Record<string, unknown>; element?: unknown } | undefined;
+    at = unwrap(typeof step === 'number' ? definition?.element : definition?.shape?.[step]);
+  }
+  return Object.keys((at as { shape?: object } | undefined)?.shape ?? {});
+}
+
+function unwrap(schema: unknown): unknown {
+  let at = schema as { def?: { innerType?: unknown } } | undefined;
+  while (at?.def?.innerType !== undefined) at = at.def.innerType as typeof at;
+  return at;
+}
+
+function duplicate(text: string, [from, to]: readonly [number, number]): string {
+  const key = /^[^\s:]*/.exec(text.slice(from, Math.max(to, from + 64)))?.[0] ?? '';
+  return `${key}: stands twice in this map; keep one of the two`;
+}
+
+const keyText = (key: unknown) => (isScalar(key) ? String(key.value) : String(key));
+const startOf = (node: unknown) => (isNode(node) ? (node as Node).range?.[0] : undefined);
+const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
+const byLine = (problems: readonly Problem[]) => [...problems].sort((a, b) => a.line - b.line);

@@ -1,0 +1,112 @@
+/**
+ * What `config.yaml` may hold. Every leaf's message says what it expects, as it ends the sentence
+ * "expected …, got …". Defaults and limits stand here and nowhere else.
+ */
+import { z } from 'zod';
+
+const MiB = 1024 * 1024;
+const GiB = 1024 * MiB;
+
+const whole = (min: number, max: number, unit = '') => {
+  const error = `a whole number from ${min} to ${max}${unit}`;
+  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
+};
+const flag = () => z.boolean({ error: 'true or false' });
+const text = (what: string, pattern: RegExp) => z.string({ error: what }).regex(pattern, { error: what });
+
+/** One level of an MQTT topic, and a file name. */
+const name = (example: string) =>
+  text(
+    `a name of 1 to 64 letters, digits, "-", "_" or ".", such as ${example}`,
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+  );
+const file = (example: string) => text(`a path such as ${example}`, /^[^\0]{1,4096}$/);
+
+export const LISTEN = /^(?:\[([0-9A-Fa-f:.]+(?:%[\w.]+)?)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/;
+const listen = (example: string) => {
+  const error = `HOST:PORT such as ${example}`;
+  return z
+    .string({ error })
+    .refine(value => Number(LISTEN.exec(value)?.[3] ?? 65_536) <= 65_535, { error, abort: true })
+    .default(example);
+};
+
+const broker = () => {
+  const error = 'a URL such as mqtt://127.0.0.1:1883, or one with mqtts://, ws:// or wss://';
+  return text(error, /^(mqtts?|wss?):\/\/[^\s]+$/);
+};
+
+const serial = z.strictObject({
+  port: text('a device such as /dev/ttyACM0 or /dev/serial/by-id/…', /^\/[^\0]{1,4095}$/),
+  baud: whole(300, 4_000_000, ' bits a second').default(115_200),
+});
+
+const tcp = z.strictObject({
+  listen: listen('127.0.0.1:7683'),
+  maxConnections: whole(1, 65_536).default(1024),
+  maxUnauthenticated: whole(1, 65_536).default(128),
+});
+
+const sdk = z.strictObject({
+  listen: listen('127.0.0.1:7684'),
+  maxConnections: whole(1, 65_536).default(256),
+});
+
+const journal = z.strictObject({
+  segmentBytes: whole(64 * 1024, GiB, ' bytes').default(8 * MiB),
+  maxPendingBytes: whole(64 * 1024, GiB, ' bytes').default(4 * MiB),
+  reserveBytes: whole(0, 1024 * GiB, ' bytes').default(64 * MiB),
+  retainDays: whole(0, 36_500, ' days, 0 for ever').default(90),
+  retainBytes: whole(0, 1024 * GiB, ' bytes, 0 for no limit').default(2 * GiB),
+});
+
+const uplink = z.strictObject({
+  broker: broker(),
+  protocol: z
+    .union([z.literal(5), z.literal('5'), z.literal('3.1.1')], { error: '5 or 3.1.1' })
+    .default('5')
+    .transform(value => (value === '3.1.1' ? '3.1.1' : '5')),
+  username: text('a user name', /^[^\0]{1,1024}$/).optional(),
+  password: text('a text; put it in quotes when it looks like a number', /^[^\0]{1,1024}$/).optional(),
+  passwordFile: file('/etc/sovereign/mqtt-password').optional(),
+  ca: file('/etc/sovereign/ca.pem').optional(),
+  cert: file('/etc/sovereign/client.pem').optional(),
+  key: file('/etc/sovereign/client.key').optional(),
+  keepAliveSeconds: whole(5, 65_535, ' seconds').default(30),
+  connectTimeoutMs: whole(100, 600_000, ' ms').default(10_000),
+  window: whole(1, 65_535, ' messages in flight').default(1000),
+  replayPerSecond: whole(0, 10_000_000, ' messages a second, 0 for no limit').default(0),
+  readingTopic: flag().default(true),
+});
+
+const quarantine = z.strictObject({
+  maxBytes: whole(0, 1024 * GiB, ' bytes').default(64 * MiB),
+  perReasonBytes: whole(0, 1024 * GiB, ' bytes').default(8 * MiB),
+  perDeviceBytes: whole(0, 1024 * GiB, ' bytes').default(MiB),
+  unauthenticatedPerDayBytes: whole(0, 1024 * GiB, ' bytes').default(MiB),
+  evidenceBytes: whole(64 * 1024, 1024 * GiB, ' bytes').default(16 * MiB),
+});
+
+const levels = ['debug', 'info', 'warn', 'error'] as const;
+
+const links = z.strictObject({
+  serial: z.array(serial).max(64, { error: 'at most 64 serial ports' }).default([]),
+  tcp: tcp.optional(),
+  sdk: sdk.optional(),
+});
+
+export const configSchema = z.strictObject({
+  site: name('cellar'),
+  gateway: name('gw-1a2b3c4d'),
+  data: file('data').default('data'),
+  keyring: file('keyring.yaml').default('keyring.yaml'),
+  links: links.prefault({}),
+  journal: journal.prefault({}),
+  uplink: uplink.optional(),
+  quarantine: quarantine.prefault({}),
+  log: z
+    .strictObject({ level: z.enum(levels, { error: `one of ${levels.join(', ')}` }).default('info') })
+    .prefault({}),
+});
+
+export type ConfigDocument = z.output<typeof configSchema>;

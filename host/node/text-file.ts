@@ -1,0 +1,56 @@
+import { open } from 'node:fs/promises';
+import { Fault, systemCode } from '../fault.js';
+
+/**
+ * A text file of bounded size, UTF-8.
+ * @returns undefined when there is none
+ * @throws Fault `file-unreadable`, `file-too-large`, `file-expected`
+ */
+export async function readTextFile(path: string, maxBytes: number): Promise<string | undefined> {
+  const bytes = await readBytesFile(path, maxBytes);
+  return bytes && new TextDecoder().decode(bytes);
+}
+
+/** As `readTextFile`, but bytes. A path such as `/dev/stdin` is read up to its end. */
+export async function readBytesFile(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+  try {
+    const handle = await open(path, 'r');
+    try {
+      const chunks: Uint8Array[] = [];
+      let size = 0;
+      for (;;) {
+        const chunk = new Uint8Array(Math.min(64 * 1024, maxBytes - size + 1));
+        const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
+        if (bytesRead === 0) break;
+        chunks.push(chunk.subarray(0, bytesRead));
+        size += bytesRead;
+        if (size > maxBytes)
+          throw new Fault(
+            'file-too-large',
+            `${path} has more than ${maxBytes} bytes`,
+            'look whether this is the right file',
+          );
+      }
+      const bytes = new Uint8Array(size);
+      let at = 0;
+      for (const chunk of chunks) {
+        bytes.set(chunk, at);
+        at += chunk.length;
+      }
+      return bytes;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code === 'EISDIR') throw new Fault('file-expected', `${path} is a directory`, 'give a file', error);
+    throw new Fault(
+      'file-unreadable',
+      `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
+      code === 'EACCES' ? `run this as a user who may read ${path}` : '',
+      error,
+    );
+  }
+}

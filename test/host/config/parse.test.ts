@@ -1,0 +1,174 @@
+import test from 'ava';
+import { parseConfig } from '../../../host/config.js';
+import type { Fault } from '../../../host/fault.js';
+
+const FILE = '/etc/sovereign/config.yaml';
+const MINIMAL = 'site: cellar\ngateway: gw-1\n';
+
+function problems(text: string): string[] {
+  try {
+    parseConfig(text, FILE);
+  } catch (error) {
+    const fault = error as Fault;
+    if (fault.code !== 'config-invalid') throw error;
+    return fault.message.split('\n  ').slice(1);
+  }
+  return [];
+}
+
+test('a minimal file gets the defaults, with paths relative to it', t => {
+  const config = parseConfig(MINIMAL, FILE);
+  t.is(config.file, FILE);
+  t.is(config.dataDirectory, '/etc/sovereign/data');
+  t.is(config.keyringFile, '/etc/sovereign/keyring.yaml');
+  t.deepEqual(config.links, { serial: [] });
+  t.is(config.uplink, undefined);
+  t.is(config.journal.segmentBytes, 8 * 1024 * 1024);
+  t.is(config.log.level, 'info');
+});
+
+test('a full file', t => {
+  const config = parseConfig(
+    `${MINIMAL}data: /var/lib/sovereign
+keyring: keys/keyring.yaml
+links:
+  serial: [{ port: /dev/ttyACM0 }, { port: /dev/ttyUSB0, baud: 9600 }]
+  tcp: { listen: '[::1]:7683', maxUnauthenticated: 5 }
+  sdk: {}
+uplink:
+  broker: mqtts://broker.example:8883
+  protocol: 3.1.1
+  username: gw
+  passwordFile: mqtt-password
+  ca: ca.pem
+`,
+    FILE,
+  );
+  t.is(config.dataDirectory, '/var/lib/sovereign');
+  t.is(config.keyringFile, '/etc/sovereign/keys/keyring.yaml');
+  t.deepEqual(config.links.serial, [
+    { port: '/dev/ttyACM0', baud: 115_200 },
+    { port: '/dev/ttyUSB0', baud: 9600 },
+  ]);
+  t.deepEqual(config.links.tcp, {
+    listen: { host: '::1', port: 7683 },
+    maxConnections: 1024,
+    maxUnauthenticated: 5,
+  });
+  t.deepEqual(config.links.sdk?.listen, { host: '127.0.0.1', port: 7684 });
+  t.like(config.uplink, {
+    protocol: '3.1.1',
+    passwordFile: '/etc/sovereign/mqtt-password',
+    ca: '/etc/sovereign/ca.pem',
+    readingTopic: true,
+    window: 1000,
+  });
+  t.is(parseConfig(`${MINIMAL}uplink: { broker: mqtt://x, protocol: 5 }`, FILE).uplink?.protocol, '5');
+});
+
+test('five mistakes at once are all named, each with its line and what was expected', t => {
+  const text = `site: cellar one
+gateway: gw-1
+links:
+  tcp:
+    listen: "7683"
+    maxConections: 10
+journal:
+  segmentBytes: 8 MiB
+uplink:
+  broker: http://127.0.0.1
+`;
+  t.deepEqual(problems(text), [
+    `${FILE}:1: site: expected a name of 1 to 64 letters, digits, "-", "_" or ".", such as cellar, got "cellar one"`,
+    `${FILE}:5: links.tcp.listen: expected HOST:PORT such as 127.0.0.1:7683, got "7683"`,
+    `${FILE}:6: links.tcp.maxConections: unknown key; did you mean maxConnections?`,
+    `${FILE}:8: journal.segmentBytes: expected a whole number from 65536 to 1073741824 bytes, got "8 MiB"`,
+    `${FILE}:10: uplink.broker: expected a URL such as mqtt://127.0.0.1:1883, or one with mqtts://, ws:// or wss://, got "http://127.0.0.1"`,
+  ]);
+});
+
+const single: Record<string, [text: string, line: number, pattern: RegExp]> = {
+  'an empty file': ['', 1, /site: is missing; expected a name/],
+  'a list': ['- a\n', 1, /the document: expected a map of keys, got a list/],
+  'a scalar': ['hello', 1, /the document: expected a map of keys, got "hello"/],
+  'broken YAML': ['site: [a\ngateway: b\n', 2, /./],
+  'a key twice': [`${MINIMAL}site: attic\n`, 3, /^site: stands twice/],
+  'an unknown key at the top': [`${MINIMAL}uplnk: {}\n`, 3, /^uplnk: unknown key; did you mean uplink\?/],
+  'an unknown key near nothing': [`${MINIMAL}journal:\n  colour: red\n`, 4, /known here: segmentBytes/],
+  'an unknown key in a list': [
+    `${MINIMAL}links:\n  serial:\n    - port: /dev/a\n      bauds: 1\n`,
+    6,
+    /^links\.serial\[0\]\.bauds: unknown key; did you mean baud\?/,
+  ],
+  'a fraction': [`${MINIMAL}uplink: { broker: mqtt://a, window: 1.5 }`, 3, /uplink\.window: .*got 1\.5/],
+  infinity: [`${MINIMAL}journal: { retainBytes: .inf }`, 3, /retainBytes: .*got Infinity/],
+  'a port too high': [`${MINIMAL}links: { tcp: { listen: 'a:70000' } }`, 3, /HOST:PORT/],
+  'an empty section': [`${MINIMAL}uplink:\n`, 3, /^uplink: expected a map of keys, got an empty value/],
+  'a protocol of no broker': [
+    `${MINIMAL}uplink: { broker: mqtt://a, protocol: 4 }`,
+    3,
+    /5 or 3\.1\.1, got 4/,
+  ],
+  'the same serial port twice': [
+    `${MINIMAL}links:\n  serial:\n    - port: /dev/a\n    - port: /dev/a\n`,
+    6,
+    /same port as links\.serial\[0\]/,
+  ],
+  'two listeners on one port': [
+    `${MINIMAL}links:\n  tcp: { listen: 'a:1' }\n  sdk: { listen: 'a:1' }`,
+    5,
+    /must differ/,
+  ],
+  'more unauthenticated than connections': [
+    `${MINIMAL}links:\n  tcp:\n    maxConnections: 10\n`,
+    5,
+    /maxUnauthenticated \(128\) must not be above maxConnections \(10\)/,
+  ],
+  'a segment smaller than what may pend': [
+    `${MINIMAL}journal: { segmentBytes: 1000000 }`,
+    3,
+    /maxPendingBytes .* must not be above segmentBytes/,
+  ],
+  'retention below two segments': [`${MINIMAL}journal: { retainBytes: 9000000 }`, 3, /at least twice/],
+  'quarantine parts above the whole': [`${MINIMAL}quarantine: { maxBytes: 5000000 }`, 3, /perReasonBytes/],
+  'credentials in the URL': [`${MINIMAL}uplink: { broker: 'mqtt://me:pw@a' }`, 3, /passwordFile/],
+  'TLS files without TLS': [`${MINIMAL}uplink: { broker: mqtt://a, ca: ca.pem }`, 3, /mqtts/],
+  'a certificate without its key': [
+    `${MINIMAL}uplink: { broker: mqtts://a, cert: c.pem }`,
+    3,
+    /needs uplink\.key/,
+  ],
+  'a password without a name': [
+    `${MINIMAL}uplink: { broker: mqtt://a, password: x }`,
+    3,
+    /needs uplink\.username/,
+  ],
+  'an alias bomb': [
+    `${MINIMAL}a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c]\n`,
+    1,
+    /alias/i,
+  ],
+  'a file of a megabyte': [`# ${'x'.repeat(1_000_000)}\n`, 1, /at most 262144 characters/],
+};
+for (const [name, [text, line, pattern]] of Object.entries(single))
+  test(`refuses ${name}`, t => {
+    const found = problems(text);
+    t.true(
+      found.some(
+        problem =>
+          problem.startsWith(`${FILE}:${line}: `) && pattern.test(problem.slice(`${FILE}:${line}: `.length)),
+      ),
+      found.join('\n') || 'accepted',
+    );
+  });
+
+test('a limit between settings is named even while another line is wrong', t => {
+  const found = problems(`${MINIMAL}links:\n  tcp: { maxConnections: 10 }\nlog: { level: loud }\n`);
+  t.is(found.length, 2);
+});
+
+test('a password never stands in an error', t => {
+  const found = problems(`${MINIMAL}uplink: { broker: mqtt://a, username: u, password: 12345678 }`);
+  t.is(found.length, 1);
+  t.notRegex(found[0], /12345678/);
+});
