@@ -1,0 +1,341 @@
+/**
+ * Publishes the journal over one connection, in the journal's order, which is also each device's order. Holds at
+ * most `limit` unacknowledged messages, of which an entry may have two; the cursor passes an entry when all of
+ * its messages are acknowledged, and everything before it too.
+ */
+import { Fault } from '../fault.js';
+import type { Entry, ReadingEntry } from '../journal/entry.js';
+import { isEnvelope } from '../journal/payload.js';
+import type { BrokerMessage, BrokerSession, Clock, Timer } from '../ports.js';
+import { Pace } from './pace.js';
+import { SenmlEncoder } from './senml.js';
+import { encodeStatus, type OfflineStatus } from './status.js';
+import {
+  readingTopic,
+  SDK_CONTENT_TYPE,
+  SEALED_CONTENT_TYPE,
+  SENML_CONTENT_TYPE,
+  STATUS_CONTENT_TYPE,
+  sealedTopic,
+  statusTopic,
+} from './topics.js';
+import { type Slot, Window } from './window.js';
+
+/** Entries asked of the journal at a time, and kept ready at most twice. */
+const READ_ENTRIES = 256;
+
+/** What is read of the journal, durable entries only. */
+export interface UplinkReader {
+  /** Everything below has been handed out. */
+  readonly offset: number;
+  /** None at the durable end. */
+  next(maxEntries: number): Promise<readonly Entry[]>;
+  close(): Promise<void>;
+}
+
+export interface PublisherOptions {
+  readonly site: string;
+  readonly gateway: string;
+  /** Messages in flight at most; the broker may allow fewer. */
+  readonly window: number;
+  readonly replayPerSecond: number;
+  readonly readingTopic: boolean;
+  readonly statusEveryMs: number;
+  /** A broker that acknowledges nothing for so long is left. */
+  readonly acknowledgeTimeoutMs: number;
+}
+
+export interface PublisherPorts {
+  readonly clock: Clock;
+  readonly session: BrokerSession;
+  readonly reader: UplinkReader;
+  /** One more than the last durable offset. */
+  readonly head: () => number;
+}
+
+export interface PublisherEvents {
+  /** Readings were passed, or the cursor moved for another reason. */
+  moved(): void;
+  published(count: number): void;
+  /** This connection is of no use any more. */
+  failed(fault: Fault): void;
+  /** The status may not be published; readings go on. */
+  statusRefused(reason: string): void;
+}
+
+interface Message {
+  readonly message: BrokerMessage;
+  readonly slot: Slot;
+}
+
+export class Publisher {
+  readonly #ports: PublisherPorts;
+  readonly #options: PublisherOptions;
+  readonly #events: PublisherEvents;
+  readonly #limit: number;
+  readonly #window: Window;
+  readonly #pace: Pace;
+  readonly #senml = new SenmlEncoder();
+  #entries: Entry[] = [];
+  #nextEntry = 0;
+  /** The messages of the entry that is being published. */
+  #messages: Message[] = [];
+  #inFlight = 0;
+  #reading = false;
+  #atEnd = false;
+  #statusDue = true;
+  #saidDrained = false;
+  #pumping = false;
+  #halted = false;
+  #stopped = false;
+  #answeredAt: number;
+  #paceTimer: Timer | undefined;
+  #statusTimer: Timer | undefined;
+  #idle: (() => void) | undefined;
+
+  constructor(ports: PublisherPorts, options: PublisherOptions, events: PublisherEvents) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#events = events;
+    this.#limit = Math.max(1, Math.min(options.window, ports.session.receiveMaximum));
+    this.#window = new Window(ports.reader.offset);
+    this.#pace = new Pace(ports.clock, options.replayPerSecond);
+    this.#answeredAt = ports.clock.monotonic();
+  }
+
+  get cursor(): number {
+    return this.#window.cursor;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  get head(): number {
+    return this.drained ? this.#window.cursor : Math.max(this.#ports.head(), this.#window.cursor);
+  }
+
+  /** Everything durable has been acknowledged. */
+  get drained(): boolean {
+    return this.#atEnd && !this.#reading && this.#taken && this.#window.size === 0;
+  }
+
+  /** Nothing that the reader has handed out waits to be published. */
+  get #taken(): boolean {
+    return this.#nextEntry === this.#entries.length && this.#messages.length === 0;
+  }
+
+  start(): void {
+    this.#everyStatus();
+    this.#pump();
+  }
+
+  /** The journal has more. */
+  wake(): void {
+    this.#atEnd = false;
+    this.#pump();
+  }
+
+  /** Publishes nothing new; resolves when all that is in flight is acknowledged (or never). */
+  finish(): Promise<void> {
+    this.#halt();
+    return new Promise(resolve => {
+      if (this.#inFlight === 0) resolve();
+      else this.#idle = resolve;
+    });
+  }
+
+  /** Says that the gateway goes, past the window: nothing comes after it. */
+  farewell(): Promise<void> {
+    return new Promise(resolve => {
+      const { site, gateway } = this.#options;
+      const status: OfflineStatus = { gateway, site, state: 'offline' };
+      this.#ports.session.publish(statusMessage(site, gateway, status), () => resolve());
+    });
+  }
+
+  /** The connection is gone: what comes of it later counts for nothing. */
+  stop(): void {
+    this.#stopped = true;
+    this.#halt();
+    this.#ports.reader.close().catch(() => undefined);
+  }
+
+  #halt(): void {
+    this.#halted = true;
+    this.#paceTimer?.cancel();
+    this.#statusTimer?.cancel();
+  }
+
+  #pump(): void {
+    if (this.#pumping || this.#halted) return;
+    this.#pumping = true;
+    let waiting = false;
+    while (!waiting && !this.#halted && this.#inFlight < this.#limit) {
+      if (this.#statusDue) this.#publishStatus();
+      else if (this.#messages.length > 0) this.#publish(this.#messages.shift()!);
+      else waiting = !this.#take();
+    }
+    this.#pumping = false;
+    if (!this.#halted && this.#entries.length - this.#nextEntry < READ_ENTRIES) this.#read();
+  }
+
+  /** Begins with the next entry; returns false when it has to wait. */
+  #take(): boolean {
+    if (this.#nextEntry === this.#entries.length) return false;
+    const entry = this.#entries[this.#nextEntry];
+    if (entry.kind === 'reading' && !this.#mayGo(entry)) return false;
+    this.#nextEntry++;
+    if (entry.kind === 'reading') {
+      const messages = this.#messagesOf(entry);
+      const slot = this.#window.push(entry.offset, messages.length);
+      this.#messages = messages.map(message => ({ message, slot }));
+    }
+    // A gap shows itself to subscribers by the sequence. It may have the offset of the reading after it, so the
+    // cursor passes it with what follows, or at the end of the journal.
+    return true;
+  }
+
+  /** The limit is for a backlog: what came in just now is not held up. */
+  #mayGo(entry: ReadingEntry): boolean {
+    if (entry.offset >= this.#ports.head() - this.#limit) return true;
+    const pauseMs = this.#pace.take();
+    if (pauseMs === 0) return true;
+    this.#paceTimer ??= this.#ports.clock.after(pauseMs, () => {
+      this.#paceTimer = undefined;
+      this.#pump();
+    });
+    return false;
+  }
+
+  #messagesOf(entry: ReadingEntry): BrokerMessage[] {
+    const { site } = this.#options;
+    const { device, bytes } = entry;
+    const contentType = isEnvelope(bytes) ? SEALED_CONTENT_TYPE : SDK_CONTENT_TYPE;
+    const messages: BrokerMessage[] = [
+      { topic: sealedTopic(site, device), payload: bytes, retain: false, contentType },
+    ];
+    if (!this.#options.readingTopic) return messages;
+    const json = this.#senml.encode(entry);
+    if (json === undefined) return messages;
+    const topic = readingTopic(site, device);
+    messages.push({ topic, payload: json, retain: false, contentType: SENML_CONTENT_TYPE });
+    return messages;
+  }
+
+  #publish({ message, slot }: Message): void {
+    this.#inFlight++;
+    this.#ports.session.publish(message, error => {
+      if (this.#stopped) return;
+      if (error) {
+        this.#events.failed(refused(message.topic, error));
+        return;
+      }
+      const passed = this.#window.acknowledge(slot);
+      if (passed) this.#events.published(1);
+      this.#answered();
+      if (passed) this.#events.moved();
+    });
+  }
+
+  #answered(): void {
+    this.#inFlight--;
+    this.#answeredAt = this.#ports.clock.monotonic();
+    if (this.#inFlight === 0) this.#idle?.();
+    this.#settle();
+    this.#pump();
+  }
+
+  #read(): void {
+    if (this.#reading || this.#atEnd) return;
+    this.#reading = true;
+    // Cleared when the journal wakes us while we read: then what we read is not the end.
+    this.#atEnd = true;
+    this.#ports.reader.next(READ_ENTRIES).then(
+      entries => {
+        this.#reading = false;
+        if (this.#stopped) return;
+        if (entries.length > 0) {
+          this.#atEnd = false;
+          this.#entries = [...this.#entries.slice(this.#nextEntry), ...entries];
+          this.#nextEntry = 0;
+        } else this.#settle();
+        this.#pump();
+      },
+      error => {
+        this.#reading = false;
+        this.#atEnd = false;
+        if (this.#stopped) return;
+        this.#events.failed(
+          new Fault('journal-read', `can't read the journal: ${String(error)}`, 'Check the disk.', error),
+        );
+      },
+    );
+  }
+
+  #everyStatus(): void {
+    this.#statusTimer = this.#ports.clock.after(this.#options.statusEveryMs, () => {
+      const silentMs = this.#ports.clock.monotonic() - this.#answeredAt;
+      if (this.#inFlight > 0 && silentMs >= this.#options.acknowledgeTimeoutMs) {
+        const text = `the broker has acknowledged nothing for ${Math.round(silentMs / 1000)} s`;
+        this.#events.failed(new Fault('broker-stalled', text, 'Look at the broker’s log and load.'));
+        return;
+      }
+      this.#statusDue = true;
+      this.#everyStatus();
+      this.#pump();
+    });
+  }
+
+  /**
+   * At the end of the journal, passes what holds no entries, and says at once when a backlog is gone. That one has
+   * come is left to the next regular status: there is one for a moment whenever a reading comes in.
+   */
+  #settle(): void {
+    if (!this.drained) return;
+    this.#window.reached(this.#ports.reader.offset);
+    this.#events.moved();
+    if (!this.#saidDrained) this.#statusDue = true;
+  }
+
+  #publishStatus(): void {
+    this.#statusDue = false;
+    const { site, gateway } = this.#options;
+    const { cursor, head, drained } = this;
+    this.#saidDrained = drained;
+    const at = this.#ports.clock.now();
+    const message = statusMessage(site, gateway, {
+      gateway,
+      site,
+      state: 'online',
+      cursor,
+      head,
+      drained,
+      at,
+    });
+    this.#inFlight++;
+    this.#ports.session.publish(message, error => {
+      if (this.#stopped) return;
+      if (error) this.#events.statusRefused(error.message);
+      this.#answered();
+    });
+  }
+}
+
+function statusMessage(
+  site: string,
+  gateway: string,
+  status: Parameters<typeof encodeStatus>[0],
+): BrokerMessage {
+  const topic = statusTopic(site, gateway);
+  return { topic, payload: encodeStatus(status), retain: true, contentType: STATUS_CONTENT_TYPE };
+}
+
+function refused(topic: string, error: Error): Fault {
+  return new Fault(
+    'publish-refused',
+    `the broker refuses a message on ${topic}: ${error.message}`,
+    'Let this user publish on sovereign/1/# in the broker’s access list, and look at its quotas.',
+    error,
+  );
+}

@@ -1,0 +1,49 @@
+/** What a gateway says of itself, retained, as JSON. */
+export interface GatewayStatus {
+  readonly gateway: string;
+  readonly site: string;
+  readonly state: 'online';
+  /** Every reading of the journal below this offset has been acknowledged by the broker. */
+  readonly cursor: number;
+  /** One more than the highest offset that was durable when this was said. */
+  readonly head: number;
+  /** Nothing was waiting. */
+  readonly drained: boolean;
+  /** Unix ms. */
+  readonly at: number;
+}
+
+/** What the will says, and a gateway that goes. It does not say how far it came: that stands in the journal. */
+export interface OfflineStatus {
+  readonly gateway: string;
+  readonly site: string;
+  readonly state: 'offline';
+}
+
+const MAX_STATUS_BYTES = 4096;
+
+export function encodeStatus(status: GatewayStatus | OfflineStatus): Uint8Array {
+  return Buffer.from(JSON.stringify(status));
+}
+
+/** Undefined when the bytes are no status; unknown fields are for later versions. */
+export function decodeStatus(bytes: Uint8Array): GatewayStatus | OfflineStatus | undefined {
+  if (bytes.length > MAX_STATUS_BYTES) return undefined;
+  let value: Partial<GatewayStatus> | null;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { gateway, site, cursor, head, drained, at } = value;
+  const state: unknown = value.state;
+  if (typeof gateway !== 'string' || typeof site !== 'string') return undefined;
+  if (state === 'offline') return { gateway, site, state };
+  if (state !== 'online' || !offset(cursor) || !offset(head)) return undefined;
+  return { gateway, site, state, cursor, head, drained: drained === true, at: offset(at) ? at : 0 };
+}
+
+function offset(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

@@ -1,0 +1,44 @@
+/** The topics, version 1. Site and gateway are single levels without wildcards: the configuration sees to it. */
+const ROOT = 'sovereign/1';
+
+/** The sealed bytes of one device's readings. */
+export function sealedTopic(site: string, device: string): string {
+  return `${ROOT}/${site}/${device}/sealed`;
+}
+
+/** The same readings as SenML JSON, which proves nothing. */
+export function readingTopic(site: string, device: string): string {
+  return `${ROOT}/${site}/${device}/reading`;
+}
+
+/** Retained: whether a gateway is there, and how far its journal is drained. */
+export function statusTopic(site: string, gateway: string): string {
+  return `${ROOT}/${site}/gateway/${gateway}/status`;
+}
+
+/** What a subscriber of everything subscribes to. */
+export const SEALED_FILTER = `${ROOT}/+/+/sealed`;
+export const STATUS_FILTER = `${ROOT}/+/gateway/+/status`;
+
+export type ParsedTopic =
+  | { readonly kind: 'sealed'; readonly site: string; readonly device: string }
+  | { readonly kind: 'status'; readonly site: string; readonly gateway: string }
+  | undefined;
+
+export function parseTopic(topic: string): ParsedTopic {
+  const levels = topic.split('/');
+  if (levels[0] !== 'sovereign' || levels[1] !== '1') return undefined;
+  if (levels.length === 5 && levels[4] === 'sealed') {
+    return { kind: 'sealed', site: levels[2], device: levels[3] };
+  }
+  if (levels.length === 6 && levels[3] === 'gateway' && levels[5] === 'status') {
+    return { kind: 'status', site: levels[2], gateway: levels[4] };
+  }
+  return undefined;
+}
+
+export const SEALED_CONTENT_TYPE = 'application/cose; cose-type="cose-mac0"';
+/** A wrapped sovereign-sdk frame is CBOR and no COSE. */
+export const SDK_CONTENT_TYPE = 'application/cbor';
+export const SENML_CONTENT_TYPE = 'application/senml+json';
+export const STATUS_CONTENT_TYPE = 'application/json';
