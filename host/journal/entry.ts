@@ -1,0 +1,97 @@
+/**
+ * What the journal holds, and what it tells about what it has lost.
+ *
+ * Entries belong to the journal once they are appended: neither they nor their bytes may change afterwards.
+ */
+
+/** A reading that passed every gate: the sealed bytes with where and when they came in. */
+export interface ReadingEntry {
+  kind: 'reading';
+  /** When the gateway received it, Unix ms. */
+  at: number;
+  /** Name of the link it came over, at most 128 characters (the rest is cut off). */
+  link: string;
+  /** Device id, 16 hex digits. */
+  device: string;
+  epoch: number;
+  seq: number;
+  /** The envelope, or the wrapped frame of a sovereign-sdk sensor, at most `MAX_PAYLOAD_BYTES`. */
+  bytes: Uint8Array;
+  /** First 8 bytes of the tag, 16 hex digits. */
+  tag8: string;
+  /** The epoch ends with this reading. */
+  final: boolean;
+  /** Place in the journal; set by the journal, -1 before. Rises, with holes, and is never used twice. */
+  offset: number;
+}
+
+/** Readings of one device that are gone: `[epoch, seq]` from (inclusive) to (exclusive). */
+export interface GapEntry {
+  kind: 'gap';
+  at: number;
+  /** The link; `journal` when the journal itself lost them and the reader found out. */
+  link: string;
+  device: string;
+  from: [epoch: number, seq: number];
+  to: [epoch: number, seq: number];
+  offset: number;
+}
+
+export type Entry = ReadingEntry | GapEntry;
+
+/** The link name of gaps that a reader reports because the medium lost lines. */
+export const JOURNAL_LINK = 'journal';
+
+/** The last reading of a device, and what has been counted of it since the journal began. */
+export interface DevicePosition {
+  epoch: number;
+  seq: number;
+  tag8: string;
+  final: boolean;
+  /** Readings journalled, copies not counted. */
+  readings: number;
+  /** Gaps journalled. */
+  gaps: number;
+}
+
+/** A reading whose tag is remembered, to tell a replay from a fork. */
+export interface RecentTag {
+  device: string;
+  epoch: number;
+  seq: number;
+  tag8: string;
+}
+
+/**
+ * Bytes of a segment that don't say what they should.
+ *
+ * `line`: fails its checksum or its shape; `header`: the segment doesn't say where it stands; `device`: a line
+ * of the header's snapshot; `order`: an offset that doesn't rise; `bounds`: the next header claims more than
+ * the file has; `counts`: the snapshot doesn't agree with the lines; `missing`: a segment is not there;
+ * `io`: the medium refuses to read.
+ */
+export type DamageReason = 'line' | 'header' | 'device' | 'order' | 'bounds' | 'counts' | 'missing' | 'io';
+
+export interface Damage {
+  reason: DamageReason;
+  /** File name of the segment. */
+  segment: string;
+  /** Where in the file, and how many bytes. */
+  at: number;
+  bytes: number;
+  /** One sentence for people. */
+  detail: string;
+  /** The bytes themselves, at most the first 16 KiB of them. */
+  copy: Uint8Array;
+}
+
+export type DamageListener = (damage: Damage) => void;
+
+/** Longest payload of one line. A frame is at most 4,096 bytes. */
+export const MAX_PAYLOAD_BYTES = 8192;
+export const MAX_LINK_CHARS = 128;
+
+/** Negative, zero or positive as (epoch, seq) a stands before, at or after b. */
+export function comparePlaces(aEpoch: number, aSeq: number, bEpoch: number, bSeq: number): number {
+  return aEpoch === bEpoch ? aSeq - bSeq : aEpoch - bEpoch;
+}

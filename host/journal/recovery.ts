@@ -1,0 +1,197 @@
+/**
+ * Opening: finds out where the journal stands, from its last segment alone as long as that one's header is
+ * sound. Changes nothing on disk. README.md has the table of what can be found and what comes of it.
+ */
+
+import { systemCode } from '../fault.js';
+import type { Log, Storage } from '../ports.js';
+import type { DurablePlace } from './cursor.js';
+import type { DevicePosition, Entry, RecentTag } from './entry.js';
+import { type HeaderLine, LineReader } from './line-reader.js';
+import { MIN_ENTRY_BYTES, type PreviousSegment } from './line-writer.js';
+import { segmentName, segmentsIn } from './names.js';
+import { Scanner } from './scanner.js';
+import { track } from './tracker.js';
+
+export interface Recovered {
+  segments: number[];
+  /** Synced bytes of the segments that were gone through. */
+  bounds: Map<number, number>;
+  positions: Map<string, DevicePosition>;
+  recentTags: RecentTag[];
+  /** Visible, but not known to be synced: to be written anew before anything relies on them. */
+  tail: Entry[];
+  previous: PreviousSegment | null;
+  nextOffset: number;
+  /** One more than the last durable entry's. */
+  durableOffset: number;
+}
+
+/** Of a segment that can't even be opened, to be on the safe side. */
+const UNKNOWN_SIZE_BYTES = 256 * 1024 * 1024;
+
+/** What one pass over a segment gives. */
+interface Pass {
+  header: HeaderLine | undefined;
+  /** The header and as many devices as it announces. */
+  complete: boolean;
+  synced: number;
+  /** Offset of the last durable entry; 0: none. */
+  last: number;
+  highest: number;
+  damagedLines: number;
+  /** The medium gave no more. */
+  failed: boolean;
+  tail: Entry[];
+}
+
+export async function recover(
+  storage: Storage,
+  log: Log,
+  directory: string,
+  cursors: Iterable<DurablePlace>,
+): Promise<Recovered> {
+  const segments = segmentsIn(await storage.list(directory));
+  const recovered: Recovered = {
+    segments,
+    bounds: new Map(),
+    positions: new Map(),
+    recentTags: [],
+    tail: [],
+    previous: null,
+    nextOffset: 1,
+    durableOffset: 1,
+  };
+  let highest = segments.length > 0 ? segments[segments.length - 1] : 0;
+  for (const cursor of cursors) highest = Math.max(highest, cursor.offset, cursor.end);
+
+  // The last segment is enough unless its header is damaged; then the one before says where the devices stood.
+  let base = segments.length - 1;
+  let pass = base < 0 ? undefined : await goThrough(storage, log, directory, segments[base], recovered);
+  while (pass && !pass.complete && base > 0) {
+    const damaged = segmentName(segments[base]);
+    log.warn('journal-header-damaged', { segment: damaged });
+    base--;
+    forget(recovered);
+    pass = await goThrough(storage, log, directory, segments[base], recovered);
+  }
+  let last = 0;
+  for (let i = base; pass; ) {
+    if (pass.header?.previous) highest = Math.max(highest, pass.header.previous.last);
+    highest = Math.max(highest, pass.highest);
+    last = Math.max(last, pass.last, pass.header?.previous?.last ?? 0);
+    if (pass.synced > 0 && !pass.failed)
+      recovered.previous = { first: segments[i], last, bytes: pass.synced };
+    else recovered.previous ??= pass.header?.previous ?? null;
+    if (pass.damagedLines > 0) {
+      log.warn('journal-damaged-lines', { segment: segmentName(segments[i]), lines: pass.damagedLines });
+    }
+    recovered.tail.push(...pass.tail);
+    pass =
+      ++i < segments.length ? await goThrough(storage, log, directory, segments[i], recovered) : undefined;
+  }
+  if (base < segments.length - 1) dropKnown(recovered);
+  recovered.nextOffset = highest + 1;
+  recovered.durableOffset = last + 1;
+  return recovered;
+}
+
+function forget(recovered: Recovered): void {
+  recovered.bounds.clear();
+  recovered.positions.clear();
+  recovered.recentTags.length = 0;
+}
+
+/** A tail that a later segment already holds, synced, needs no further copy. */
+function dropKnown(recovered: Recovered): void {
+  const key = (e: { device: string; epoch: number; seq: number }) => `${e.device}/${e.epoch}/${e.seq}`;
+  const known = new Set(recovered.recentTags.map(key));
+  recovered.tail = recovered.tail.filter(entry => entry.kind === 'gap' || !known.has(key(entry)));
+}
+
+async function goThrough(
+  storage: Storage,
+  log: Log,
+  directory: string,
+  first: number,
+  into: Recovered,
+): Promise<Pass> {
+  const pass: Pass = {
+    header: undefined,
+    complete: false,
+    synced: 0,
+    last: 0,
+    highest: first,
+    damagedLines: 0,
+    failed: false,
+    tail: [],
+  };
+  let size = UNKNOWN_SIZE_BYTES;
+  try {
+    const file = await storage.open(`${directory}/${segmentName(first)}`, 'read');
+    try {
+      size = await file.size();
+      await scan(new Scanner(file, new LineReader(), 0, size), first, into, pass);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    // Unreadable is as bad as damaged, and no worse; whatever offsets it holds are burnt.
+    pass.failed = true;
+    pass.highest += Math.ceil(size / MIN_ENTRY_BYTES);
+    log.error('journal-segment-unreadable', { segment: segmentName(first), error: systemCode(error) });
+  }
+  if (!pass.failed) into.bounds.set(first, pass.synced);
+  return pass;
+}
+
+async function scan(scanner: Scanner, first: number, into: Recovered, pass: Pass): Promise<void> {
+  const ends: number[] = [];
+  let devices = 0;
+  let damagedBytes = 0;
+  while (await scanner.fill()) {
+    for (let line = scanner.take(); line !== undefined; line = scanner.take()) {
+      if (line === 'damaged' || line === 'torn') {
+        if (line === 'damaged') pass.damagedLines++;
+        damagedBytes += scanner.bytes;
+      } else if (line.kind === 'header') {
+        if (scanner.at === 0 && line.first === first) pass.header = line;
+      } else if (line.kind === 'device') {
+        devices++;
+        into.positions.set(line.device, later(into.positions.get(line.device), line.position));
+      } else if (line.kind === 'mark') {
+        if (line.synced <= scanner.at && line.synced > pass.synced) {
+          pass.synced = line.synced;
+          settle(line.synced, ends, into, pass);
+        }
+      } else if (line.offset > pass.highest) {
+        pass.highest = line.offset;
+        pass.tail.push(line);
+        ends.push(scanner.at + scanner.bytes);
+      }
+    }
+  }
+  pass.complete = pass.header !== undefined && pass.header.devices === devices;
+  // Whatever offsets stood in damaged lines are burnt as well.
+  pass.highest += Math.ceil(damagedBytes / MIN_ENTRY_BYTES);
+}
+
+/** Entries that end within the first `synced` bytes are durable. */
+function settle(synced: number, ends: number[], into: Recovered, pass: Pass): void {
+  let count = 0;
+  while (count < ends.length && ends[count] <= synced) {
+    const entry = pass.tail[count++];
+    track(into.positions, entry);
+    pass.last = entry.offset;
+    if (entry.kind === 'reading') {
+      into.recentTags.push({ device: entry.device, epoch: entry.epoch, seq: entry.seq, tag8: entry.tag8 });
+    }
+  }
+  pass.tail.splice(0, count);
+  ends.splice(0, count);
+}
+
+function later(a: DevicePosition | undefined, b: DevicePosition): DevicePosition {
+  if (!a || b.epoch > a.epoch || (b.epoch === a.epoch && b.seq >= a.seq)) return b;
+  return a;
+}

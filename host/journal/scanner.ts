@@ -1,0 +1,116 @@
+/**
+ * Goes through a segment line by line with one buffer, whatever the file's size.
+ *
+ * A damaged line costs that line alone. When it was its line feed that was damaged, the line before is still
+ * found whole by its checksum, and the next one begins where it ends.
+ */
+import type { StorageFile } from '../ports.js';
+import { checksumHolds, type Line, type LineReader } from './line-reader.js';
+import { MAX_LINE_BYTES, TRAILER_BYTES } from './line-writer.js';
+import { readThrough } from './read-through.js';
+
+const BUFFER_BYTES = 256 * 1024;
+const LINE_FEED = 0x0a;
+const TRAILER_BEGIN = Buffer.from(',"c":"');
+
+/** `torn`: the file ends within the line. */
+export type Scanned = Line | 'damaged' | 'torn';
+
+export class Scanner {
+  readonly #file: StorageFile;
+  readonly #reader: LineReader;
+  #to: number;
+  #buffer: Buffer;
+  /** Place in the file of the buffer's begin; the buffer holds [#at, #end). */
+  #base: number;
+  #at = 0;
+  #end = 0;
+  #ended = false;
+  /** Set by take(): where the line stands in the file, with its line feed. */
+  at = 0;
+  bytes = 0;
+  /** Bytes read from the file so far. */
+  bytesRead = 0;
+
+  /** Scans [from, to) of a file; `from` is where a line begins. */
+  constructor(file: StorageFile, reader: LineReader, from: number, to: number, bufferBytes = BUFFER_BYTES) {
+    this.#file = file;
+    this.#reader = reader;
+    this.#base = from;
+    this.#to = to;
+    this.#buffer = Buffer.allocUnsafe(Math.max(bufferBytes, 2 * MAX_LINE_BYTES));
+  }
+
+  /** Reads on; false at the end. Throws what the storage throws. */
+  async fill(): Promise<boolean> {
+    if (this.#ended) return false;
+    if (this.#at > 0) {
+      this.#buffer.copyWithin(0, this.#at, this.#end);
+      this.#base += this.#at;
+      this.#end -= this.#at;
+      this.#at = 0;
+    }
+    const want = Math.min(this.#buffer.length - this.#end, this.#to - this.#base - this.#end);
+    const target = this.#buffer.subarray(this.#end, this.#end + want);
+    const got = want > 0 ? await readThrough(this.#file, target, this.#base + this.#end) : 0;
+    this.#end += got;
+    this.bytesRead += got;
+    if (got < want || this.#base + this.#end >= this.#to) this.#ended = true;
+    return this.#end > 0;
+  }
+
+  /** More of the file has become readable: `to` is where a line ends. */
+  extend(to: number): void {
+    if (to <= this.#to) return;
+    this.#to = to;
+    this.#ended = false;
+  }
+
+  /** The next line of what has been read; undefined: fill() first. */
+  take(): Scanned | undefined {
+    if (this.#at >= this.#end) return undefined;
+    const feed = this.#buffer.indexOf(LINE_FEED, this.#at);
+    if (feed >= 0 && feed < this.#end) {
+      const line = this.#reader.parse(this.#buffer, this.#at, feed);
+      if (line) return this.#found(line, feed + 1);
+      return this.#salvage(feed + 1) ?? this.#found('damaged', feed + 1);
+    }
+    if (this.#ended) return this.#salvage(this.#end) ?? this.#found('torn', this.#end);
+    // Longer than any line: no use in waiting for its end.
+    if (this.#end - this.#at > MAX_LINE_BYTES)
+      return this.#salvage(this.#end) ?? this.#found('damaged', this.#end);
+    return undefined;
+  }
+
+  /** How far the file has been read. */
+  get position(): number {
+    return this.#base + this.#end;
+  }
+
+  /** The bytes of the line that take() gave last, at most `max`; valid until the next fill(). */
+  copy(max = 16 * 1024): Uint8Array {
+    const from = this.at - this.#base;
+    return Uint8Array.from(this.#buffer.subarray(from, from + Math.min(this.bytes, max)));
+  }
+
+  #found(line: Scanned, end: number): Scanned {
+    this.at = this.#base + this.#at;
+    this.bytes = end - this.#at;
+    this.#at = end;
+    return line;
+  }
+
+  /** Looks within [#at, end) for a sound line that isn't followed by a line feed. */
+  #salvage(end: number): Scanned | undefined {
+    const buffer = this.#buffer;
+    let trailer = this.#at;
+    for (;;) {
+      trailer = buffer.indexOf(TRAILER_BEGIN, trailer + 1);
+      const stop = trailer + TRAILER_BYTES - 1;
+      if (trailer < 0 || stop > end || stop - this.#at > MAX_LINE_BYTES) return undefined;
+      if (!checksumHolds(buffer, this.#at, stop)) continue;
+      const line = this.#reader.parse(buffer, this.#at, stop);
+      return line && this.#found(line, Math.min(stop + 1, end));
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** The Storage port over a real file system. */
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { systemCode } from '../fault.js';
+import type { Storage, StorageFile } from '../ports.js';
+
+const FLAGS = {
+  read: constants.O_RDONLY,
+  update: constants.O_RDWR,
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
+} as const;
+
+export class NodeStorage implements Storage {
+  async list(directory: string): Promise<string[]> {
+    try {
+      return (await readdir(directory)).sort();
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  async ensureDirectory(directory: string): Promise<void> {
+    const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    // Every directory that was made is an entry of the one above it.
+    for (let made = directory; ; made = dirname(made)) {
+      await this.syncDirectory(dirname(made));
+      if (made === first || made === dirname(made)) return;
+    }
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async open(path: string, mode: 'read' | 'update' | 'create'): Promise<StorageFile> {
+    return new NodeFile(await open(path, FLAGS[mode], 0o600));
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return rename(from, to);
+  }
+
+  remove(path: string): Promise<void> {
+    return unlink(path);
+  }
+
+  async space(path: string): Promise<{ availableBytes: number; totalBytes: number }> {
+    const { bavail, blocks, bsize } = await statfs(path);
+    return { availableBytes: bavail * bsize, totalBytes: blocks * bsize };
+  }
+}
+
+class NodeFile implements StorageFile {
+  readonly #handle: FileHandle;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  async read(target: Uint8Array, position: number): Promise<number> {
+    let total = 0;
+    while (total < target.length) {
+      const { bytesRead } = await this.#handle.read(target, total, target.length - total, position + total);
+      if (bytesRead === 0) break;
+      total += bytesRead;
+    }
+    return total;
+  }
+
+  async write(source: Uint8Array, position: number): Promise<number> {
+    const { bytesWritten } = await this.#handle.write(source, 0, source.length, position);
+    return bytesWritten;
+  }
+
+  sync(): Promise<void> {
+    return this.#handle.datasync();
+  }
+
+  async size(): Promise<number> {
+    return (await this.#handle.stat()).size;
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}
