@@ -10,6 +10,7 @@ export * from './digest.js';
 export * from './envelope.js';
 export * from './fault.js';
 export * from './frame.js';
+export * from './half.js';
 export * from './keys.js';
 export * from './limits.js';
 export * from './mac0.js';
