@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { engineFolder, run, type Variant, workerPath } from './engine.js';
+import { engineFolder, run, TOOL_MISSING, type Variant, workerPath } from './engine.js';
 
 async function build(variant: Variant): Promise<void> {
   const worker = workerPath(variant);
@@ -13,6 +13,7 @@ async function build(variant: Variant): Promise<void> {
   for (const tool of [process.env.CC || 'cc', 'make']) {
     const { status } = await run([tool, '--version']);
     if (status !== 0) {
+      process.exitCode = TOOL_MISSING;
       throw new Error(`the tests on the XS engine compile it from C, and '${tool}' does not run here`);
     }
   }
@@ -65,5 +66,5 @@ try {
   await build(JSON.parse(process.argv[2]) as Variant);
 } catch (error) {
   process.stdout.write(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
+  process.exitCode ??= 1;
 }

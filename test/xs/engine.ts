@@ -32,6 +32,8 @@ export const root = normalize(join(here, '..', '..', '..'));
 export const engineFolder = join(root, 'test', 'xs', 'engine');
 /** What a worker is made of; a change of any of them makes another worker. */
 const INPUTS = ['package-lock.json', 'Makefile', 'board.c', 'heap.c'];
+/** Exit status of the program that builds. */
+export const TOOL_MISSING = 2;
 const BUILD_LIMIT_MS = 10 * 60_000;
 
 /** Where the worker of the present inputs is, or will be. */
@@ -57,7 +59,11 @@ export async function engineWorker(variant: Variant = desktop): Promise<string> 
   // Without the tool every process builds for itself; the rename at the end of the build makes that safe.
   if (built.missing) built = await run(builder, 'messages');
   if (built.status === 0 && existsSync(worker)) return worker;
-  throw new Fault('xs-engine', built.text, 'sudo apt install gcc libc6-dev make');
+  const remedy =
+    built.status === TOOL_MISSING
+      ? 'sudo apt install gcc libc6-dev make'
+      : 'remove test/xs/engine/node_modules and test/xs/engine/build, and run the tests again';
+  throw new Fault('xs-engine', `${built.text} (${remedy})`, remedy);
 }
 
 export interface Outcome {
@@ -78,16 +84,21 @@ export function run(command: readonly string[], stderr: 'text' | 'messages' = 't
     const child = spawn(command[0], command.slice(1), {
       cwd: engineFolder,
       stdio: ['ignore', 'pipe', stderr === 'text' ? 'pipe' : 'inherit'],
-      timeout: BUILD_LIMIT_MS,
     });
     const collect = (chunk: Buffer) => {
       text = (text + chunk.toString()).slice(-65_536);
     };
     child.stdout?.on('data', collect);
     child.stderr?.on('data', collect);
+    // spawn's own `timeout` goes on, and keeps the process, when there is no such command.
+    const timer = setTimeout(() => child.kill(), BUILD_LIMIT_MS);
+    const end = (outcome: Outcome) => {
+      clearTimeout(timer);
+      resolve(outcome);
+    };
     child.on('error', error =>
-      resolve({ status: null, text: error.message, missing: systemCode(error) === 'ENOENT' }),
+      end({ status: null, text: error.message, missing: systemCode(error) === 'ENOENT' }),
     );
-    child.on('close', status => resolve({ status, text, missing: false }));
+    child.on('close', status => end({ status, text, missing: false }));
   });
 }
