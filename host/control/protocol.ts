@@ -1,0 +1,137 @@
+/**
+ * What is said over `control.sock`. Each message, either way:
+ *
+ *   length   4 bytes, big-endian: of what follows, 2 to the limit of its direction
+ *   text     that many bytes: one JSON object, UTF-8
+ *
+ * A client sends requests, `{"call":"status"}`, and gets one answer each, in their order: `{"ok":true,"value":…}` or
+ * `{"ok":false,"code":"…","message":"…"}`. Who may open the socket may ask anything: access is by file
+ * permission alone. A length out of bounds ends the connection; what is no request gets an answer that says so.
+ */
+import type { NodeStatus } from './status.js';
+
+/** Every call with what it returns; server and client are typed by this alone. */
+export interface ControlCalls {
+  status: NodeStatus;
+}
+
+export type ControlCall = keyof ControlCalls;
+
+export interface ControlRequest<C extends ControlCall = ControlCall> {
+  readonly call: C;
+}
+
+export type ControlAnswer<T = unknown> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly code: ControlErrorCode; readonly message: string };
+
+export type ControlErrorCode = 'bad-request' | 'unknown-call' | 'failed';
+
+export const CALLS: readonly ControlCall[] = ['status'];
+
+export const MAX_REQUEST_BYTES = 4096;
+/** A status with as many devices and links as it may hold takes about 3 MB. */
+export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const LENGTH_BYTES = 4;
+const MIN_TEXT_BYTES = 2;
+
+/** One message as bytes. */
+export function encodeMessage(value: ControlRequest | ControlAnswer): Uint8Array {
+  const text = new TextEncoder().encode(JSON.stringify(value));
+  const bytes = new Uint8Array(LENGTH_BYTES + text.length);
+  new DataView(bytes.buffer).setUint32(0, text.length);
+  bytes.set(text, LENGTH_BYTES);
+  return bytes;
+}
+
+/** Cuts a stream of bytes into messages; never holds more than one of them. */
+export class MessageDecoder {
+  readonly #maxBytes: number;
+  readonly #message: (text: Uint8Array) => void;
+  readonly #head = new Uint8Array(LENGTH_BYTES);
+  #headBytes = 0;
+  /** Grows with what comes, never with what is claimed. */
+  #parts: Uint8Array[] = [];
+  #partsBytes = 0;
+  #length = 0;
+  #broken = false;
+
+  constructor(maxBytes: number, message: (text: Uint8Array) => void) {
+    this.#maxBytes = maxBytes;
+    this.#message = message;
+  }
+
+  /** Whether part of a message has come and the rest hasn't. */
+  get within(): boolean {
+    return this.#headBytes > 0;
+  }
+
+  /** False once a length was out of bounds: nothing after it can be understood. */
+  push(bytes: Uint8Array): boolean {
+    let at = 0;
+    while (at < bytes.length && !this.#broken) {
+      if (this.#headBytes < LENGTH_BYTES) {
+        this.#head[this.#headBytes] = bytes[at];
+        this.#headBytes += 1;
+        at += 1;
+        if (this.#headBytes < LENGTH_BYTES) continue;
+        this.#length = new DataView(this.#head.buffer).getUint32(0);
+        this.#broken = this.#length < MIN_TEXT_BYTES || this.#length > this.#maxBytes;
+        continue;
+      }
+      const part = bytes.slice(at, at + this.#length - this.#partsBytes);
+      this.#parts.push(part);
+      this.#partsBytes += part.length;
+      at += part.length;
+      if (this.#partsBytes === this.#length) this.#finish();
+    }
+    return !this.#broken;
+  }
+
+  #finish(): void {
+    const text = new Uint8Array(this.#length);
+    let at = 0;
+    for (const part of this.#parts) {
+      text.set(part, at);
+      at += part.length;
+    }
+    this.#parts = [];
+    this.#partsBytes = 0;
+    this.#headBytes = 0;
+    this.#message(text);
+  }
+}
+
+/** What a client asks for, or what is wrong with it. */
+export function readRequest(text: Uint8Array): ControlRequest | { fault: ControlErrorCode; message: string } {
+  const value = parseObject(text);
+  if (value === undefined) return { fault: 'bad-request', message: 'expected one JSON object' };
+  const { call, ...rest } = value;
+  const unknown = Object.keys(rest);
+  if (unknown.length > 0)
+    return { fault: 'bad-request', message: `unknown key ${JSON.stringify(unknown[0].slice(0, 64))}` };
+  const known = CALLS.find(name => name === call);
+  if (known === undefined)
+    return { fault: 'unknown-call', message: `call: expected one of ${CALLS.join(', ')}` };
+  return { call: known };
+}
+
+/** The answer of a server, or undefined when it is none. */
+export function readAnswer(text: Uint8Array): ControlAnswer | undefined {
+  const value = parseObject(text);
+  if (value?.ok === true && 'value' in value) return { ok: true, value: value.value };
+  if (value?.ok !== false || typeof value.code !== 'string' || typeof value.message !== 'string')
+    return undefined;
+  return { ok: false, code: value.code as ControlErrorCode, message: value.message };
+}
+
+function parseObject(text: Uint8Array): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text));
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,119 @@
+/** Answers over the control socket. Whatever a client does costs at most its connection. */
+import type { Clock, Link, LinkHandler, LinkSource, Log, Timer } from '../ports.js';
+import {
+  type ControlAnswer,
+  type ControlCalls,
+  encodeMessage,
+  MAX_ANSWER_BYTES,
+  MAX_REQUEST_BYTES,
+  MessageDecoder,
+  readRequest,
+} from './protocol.js';
+
+/** What each call does. */
+export type ControlHandlers = {
+  readonly [C in keyof ControlCalls]: () => ControlCalls[C] | Promise<ControlCalls[C]>;
+};
+
+export interface ControlPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** `host/node/unix-socket.ts` on a real machine. */
+  readonly source: LinkSource;
+}
+
+/** A request has to be there within this, and between two requests no more than this may pass. */
+const IDLE_MS = 10_000;
+/** Requests of one client that wait for their answers; more are not what a client of ours sends. */
+const MAX_WAITING = 64;
+
+export class ControlServer {
+  readonly #ports: ControlPorts;
+  readonly #handlers: ControlHandlers;
+
+  constructor(ports: ControlPorts, handlers: ControlHandlers) {
+    this.#ports = ports;
+    this.#handlers = handlers;
+  }
+
+  /** @throws Fault when the socket can't be made */
+  start(): Promise<void> {
+    return this.#ports.source.start(link => new Client(this.#ports, this.#handlers, link));
+  }
+
+  stop(): Promise<void> {
+    return this.#ports.source.stop();
+  }
+}
+
+class Client implements LinkHandler {
+  readonly #ports: ControlPorts;
+  readonly #handlers: ControlHandlers;
+  readonly #link: Link;
+  readonly #decoder = new MessageDecoder(MAX_REQUEST_BYTES, text => this.#request(text));
+  #timer: Timer | undefined;
+  #answering: Promise<void> = Promise.resolve();
+  #waiting = 0;
+  #closed = false;
+
+  constructor(ports: ControlPorts, handlers: ControlHandlers, link: Link) {
+    this.#ports = ports;
+    this.#handlers = handlers;
+    this.#link = link;
+    this.#expect();
+  }
+
+  data(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    // Bytes alone don't prolong the wait: an endless request ends too.
+    if (!this.#decoder.push(bytes)) this.#close('a length out of bounds');
+  }
+
+  closed(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  #request(text: Uint8Array): void {
+    this.#timer?.cancel();
+    this.#waiting += 1;
+    if (this.#waiting > MAX_WAITING) this.#close('too many requests at once');
+    else this.#answering = this.#answering.then(() => this.#answer(text));
+  }
+
+  async #answer(text: Uint8Array): Promise<void> {
+    if (this.#closed) return;
+    const bytes = encodeMessage(await this.#perform(text));
+    if (this.#closed) return;
+    this.#link.send(bytes);
+    this.#waiting -= 1;
+    if (this.#waiting === 0) this.#expect();
+  }
+
+  async #perform(text: Uint8Array): Promise<ControlAnswer> {
+    const request = readRequest(text);
+    if ('fault' in request) return { ok: false, code: request.fault, message: request.message };
+    try {
+      const answer: ControlAnswer = { ok: true, value: await this.#handlers[request.call]() };
+      return tooLong(answer) ? { ok: false, code: 'failed', message: 'the answer is too long' } : answer;
+    } catch (error) {
+      this.#ports.log.error('control-failed', { call: request.call, error: String(error) });
+      return { ok: false, code: 'failed', message: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  #expect(): void {
+    if (!this.#closed)
+      this.#timer = this.#ports.clock.after(IDLE_MS, () => this.#close('no request in time'));
+  }
+
+  #close(reason: string): void {
+    if (this.#closed) return;
+    this.closed();
+    this.#ports.log.debug('control-closed', { reason });
+    this.#link.close();
+  }
+}
+
+/** Cheap enough: an answer is made a few times a minute at most. */
+const tooLong = (answer: ControlAnswer) => encodeMessage(answer).length > MAX_ANSWER_BYTES;
