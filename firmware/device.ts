@@ -160,7 +160,8 @@ export class Device implements SessionHandler {
     if (this.session.open) {
       waitMs = Math.min(waitMs, this.sender.poll(nowMs));
       if (this.sender.silentResends >= this.#limits.silentResends) {
-        this.sender.silentResends = 0;
+        // From now on each further resend asks again.
+        this.sender.silentResends = this.#limits.silentResends - 1;
         this.session.knock();
         waitMs = 0;
       }

@@ -29,6 +29,12 @@ export interface Accepted {
   readonly verdict: Verdict;
 }
 
+/** The chain key of epoch 0, and the down key. */
+export interface DeviceKeys {
+  readonly chain: Uint8Array;
+  readonly down: Uint8Array;
+}
+
 /** What the tests know of the last authentic hello. */
 export interface SaidHello {
   readonly epoch: number;
@@ -64,7 +70,7 @@ export class TestGateway {
   readonly down: Mac;
   open = false;
   counter = 0;
-  readonly #root: Uint8Array;
+  readonly #first: Uint8Array;
   readonly #keys = new KeyChain(nodeDigest);
   readonly #macs = new Map<string, Mac>();
   readonly #tags = new Map<string, Uint8Array>();
@@ -78,12 +84,12 @@ export class TestGateway {
   #nonce = 1;
   #hello: SaidHello | undefined;
 
-  constructor(root: Uint8Array, id: Uint8Array, nowMs: () => number, send: (frame: Uint8Array) => void) {
-    this.#root = root;
+  constructor(keys: DeviceKeys, id: Uint8Array, nowMs: () => number, send: (frame: Uint8Array) => void) {
+    this.#first = keys.chain;
     this.id = id;
     this.#nowMs = nowMs;
     this.#send = send;
-    this.down = nodeDigest.hmac(this.#keys.down(root, id));
+    this.down = nodeDigest.hmac(keys.down);
   }
 
   push(bytes: Uint8Array): void {
@@ -95,6 +101,11 @@ export class TestGateway {
     this.open = false;
     this.position = this.durable;
     this.#hello = undefined;
+  }
+
+  /** As after a restart long ago. */
+  forgetTags(): void {
+    this.#tags.clear();
   }
 
   challenge(): void {
@@ -142,7 +153,7 @@ export class TestGateway {
   }
 
   chain(epoch: number): Uint8Array {
-    let chain = this.#keys.first(this.#root, this.id);
+    let chain = this.#first;
     for (let i = 0; i < epoch; i++) chain = this.#keys.next(chain);
     return chain;
   }

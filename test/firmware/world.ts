@@ -68,8 +68,9 @@ export class World {
     this.random = new SeededRandom(options.seed ?? 1);
     new SeededRandom(7).fill(this.root);
     new SeededRandom(8).fill(this.id);
+    const keys = new KeyChain(nobleDigest);
     this.gateway = new TestGateway(
-      this.root,
+      { chain: keys.first(this.root, this.id), down: keys.down(this.root, this.id) },
       this.id,
       () => this.nowMs,
       frame => {
@@ -189,6 +190,16 @@ export class World {
   }
 }
 
-export function names(readings: readonly { epoch: number; seq: number; bytes: Uint8Array }[]): string[] {
+type Named = Pick<Sealed, 'epoch' | 'seq' | 'bytes'>;
+
+export function names(readings: readonly Named[]): string[] {
   return readings.map(({ epoch, seq, bytes }) => `${epoch}:${seq} ${toHex(bytes).slice(-16)}`);
+}
+
+/** Where two lists of readings first differ, in words; '' when they are the same. */
+export function difference(got: readonly Named[], expected: readonly Named[]): string {
+  const [have, want] = [names(got), names(expected)];
+  const at = want.findIndex((name, i) => have[i] !== name);
+  if (at >= 0) return `${at}: expected ${want[at]}, got ${have[at]}`;
+  return have.length === want.length ? '' : `${have.length - want.length} too many: ${have[want.length]}`;
 }
