@@ -90,6 +90,7 @@ export class Sealer implements RecordWriter {
     this.#epoch = epoch;
     this.#sequence = 0;
     this.#previous.fill(0);
+    this.#message.begin();
     this.#begun = false;
   }
 
