@@ -1,31 +1,32 @@
-import test from 'ava';
-import { bundle } from './bundle.js';
-import { compareCosts, measure } from './measure.js';
-import { XsWorker } from './worker.js';
+import test, { type ExecutionContext } from 'ava';
+import { measureDevice } from './board.js';
+import { compareCosts, type Measured, measureSeal } from './measure.js';
 
 const SEALS = 10_000;
-/** Growth over all of them. One slot a thousand seals would fill a board's heap in a month. */
+const CYCLES = 1000;
+const WARM_UP = 100;
+/** Of all rounds together: one slot in a thousand readings would fill a board's heap within weeks. */
 const MAX_GROWTH_SLOTS = 0;
 const MAX_GROWTH_CHUNK_BYTES = 0;
 
-let xs: XsWorker;
-test.before(async () => {
-  xs = await XsWorker.start();
-  await xs.evaluate(await bundle('test/xs/side/seal.js'));
-});
-test.after.always(() => xs?.end());
-
-const digests = {
-  free: 'seal, without the digest',
-  noble: 'seal, with the digest of the virtual board',
-};
-
-for (const [digest, name] of Object.entries(digests)) {
-  test.serial(`${name}: ${SEALS} do not grow the heap, and the meter has not risen`, async t => {
-    const measured = await measure(xs, 'seal', [digest], SEALS, 1000);
-    t.log(name, JSON.stringify(measured));
-    t.true(measured.growthSlots <= MAX_GROWTH_SLOTS, `the heap grew by ${measured.growthSlots} slots`);
-    t.true(measured.growthChunkBytes <= MAX_GROWTH_CHUNK_BYTES, `by ${measured.growthChunkBytes} bytes`);
-    t.deepEqual(compareCosts(name, measured), []);
-  });
+function judge(t: ExecutionContext, name: string, measured: Measured): void {
+  t.log(name, JSON.stringify(measured));
+  t.true(measured.growthSlots <= MAX_GROWTH_SLOTS, `the heap grew by ${measured.growthSlots} slots`);
+  t.true(measured.growthChunkBytes <= MAX_GROWTH_CHUNK_BYTES, `by ${measured.growthChunkBytes} bytes`);
+  t.deepEqual(compareCosts(name, measured), []);
 }
+
+test.serial(`${SEALS} seals with a digest that costs nothing`, async t => {
+  judge(t, 'seal, without the digest', await measureSeal('free', SEALS));
+});
+
+test.serial(`${SEALS} seals with the digest of the virtual board`, async t => {
+  judge(t, 'seal, with the digest of the virtual board', await measureSeal('noble', SEALS));
+});
+
+test.serial(
+  `${CYCLES} readings on a device, from sample to receipt, with a digest that costs nothing`,
+  async t => {
+    judge(t, 'device, sample to receipt, without the digest', await measureDevice(CYCLES, WARM_UP));
+  },
+);

@@ -4,8 +4,9 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundle } from './bundle.js';
 import { root } from './engine.js';
-import type { Heap, XsWorker } from './worker.js';
+import { type Heap, XsWorker } from './worker.js';
 
 export interface Measured {
   /** Of one round: what the engine executed. */
@@ -53,6 +54,17 @@ export async function measure(
     growthSlots: after.slots - before.slots,
     growthChunkBytes: after.chunkBytes - before.chunkBytes,
   };
+}
+
+/** Seals that many readings in an engine of its own; with the virtual board's digest, or one that costs nothing. */
+export async function measureSeal(digest: 'noble' | 'free', seals: number): Promise<Measured> {
+  const xs = await XsWorker.start();
+  try {
+    await xs.evaluate(await bundle('test/xs/side/seal.js'));
+    return await measure(xs, 'seal', [digest], seals, MAX_ROUNDS_PER_CALL);
+  } finally {
+    await xs.end();
+  }
 }
 
 /** What was recorded on purpose, in `test/xs/costs.json`: by name, of one round. */

@@ -1,18 +1,7 @@
 /** Seals one reading after another, with the digest of a virtual board and with one that costs nothing. */
-import { nobleDigest } from '../../../boards/virtual/digest.js';
-import { type Digest, label, type Mac, Sealer } from '../../../firmware/seal/index.js';
+import { type Digest, label, Sealer } from '../../../firmware/seal/index.js';
+import { type DigestName, digests } from './digests.js';
 import { offer } from './exported.js';
-
-/** In place of a chip's own digest, whose work the meter would not see either. Proves nothing. */
-class FreeMac implements Mac {
-  compute(_data: Uint8Array, from: number, to: number, out: Uint8Array, at: number): void {
-    out.fill(to - from, at, at + 32);
-  }
-}
-const freeDigest: Digest = {
-  sha256: (_data, from, to, out, at) => out.fill(to - from, at, at + 32),
-  hmac: () => new FreeMac(),
-};
 
 const temperature = label('temperature', 'Cel');
 const voltage = label('supply', 'V');
@@ -46,6 +35,6 @@ class Bench {
   }
 }
 
-const benches = { noble: new Bench(nobleDigest), free: new Bench(freeDigest) };
+const benches = { noble: new Bench(digests.noble), free: new Bench(digests.free) };
 
-offer({ seal: (name: 'noble' | 'free', count: number) => benches[name].seal(count) });
+offer({ seal: (name: DigestName, count: number) => benches[name].seal(count) });

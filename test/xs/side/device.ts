@@ -1,0 +1,118 @@
+/**
+ * The virtual board: the firmware's device with its three sources, and a gateway at the other end of a link in
+ * memory. Device and gateway take turns, so that what each of them costs can be told apart.
+ */
+import { VirtualFlash } from '../../../boards/virtual/flash.js';
+import { SeededRandom } from '../../../boards/virtual/random.js';
+import { virtualSources } from '../../../boards/virtual/sources.js';
+import { Device } from '../../../firmware/device.js';
+import { fromHex, KeyChain } from '../../../firmware/seal/index.js';
+import { KeyStore } from '../../../firmware/store/key-store.js';
+import { RamBacklog } from '../../../firmware/store/ram-backlog.js';
+import { type DigestName, digests } from './digests.js';
+import { offer } from './exported.js';
+import { Gateway } from './gateway.js';
+
+const PERIOD_MS = 100;
+const LINK_BYTES = 8192;
+
+/** One direction of the link: bytes that were sent and not yet delivered. */
+class Pipe {
+  readonly buffer = new Uint8Array(LINK_BYTES);
+  length = 0;
+
+  send(bytes: Uint8Array, from: number, to: number): boolean {
+    if (this.length + to - from > LINK_BYTES) return false;
+    for (let i = from; i < to; i++) this.buffer[this.length++] = bytes[i];
+    return true;
+  }
+}
+
+class Board {
+  readonly #digest;
+  readonly #flash = new VirtualFlash({ sectors: 3 });
+  readonly #random = new SeededRandom(1);
+  readonly #up = new Pipe();
+  readonly #down = new Pipe();
+  readonly #gateway: Gateway;
+  #device!: Device;
+  #nowMs = 0;
+  /** Told by the device. */
+  readonly counts = { sealed: 0, receipted: 0, lost: 0 };
+
+  constructor(name: DigestName, rootHex: string, idHex: string) {
+    const digest = digests[name];
+    const root = fromHex(rootHex)!;
+    const id = fromHex(idHex)!;
+    const chain = new KeyChain(digest);
+    const keys = { id, chain: chain.first(root, id), down: chain.down(root, id) };
+    this.#digest = digest;
+    const fault = new KeyStore(this.#flash).provision(id, keys.down, 0, keys.chain);
+    if (fault !== '') throw new Error(fault);
+    const send = (bytes: Uint8Array, from: number, to: number) => this.#down.send(bytes, from, to);
+    this.#gateway = new Gateway(digest, keys, () => this.#nowMs, send);
+  }
+
+  /** Power comes: what was in memory is gone. */
+  boot(restart: string): void {
+    const keys = new KeyStore(this.#flash);
+    const state = keys.load();
+    if (state !== 'ready') throw new Error(state);
+    const bootMs = this.#nowMs;
+    this.#up.length = 0;
+    this.#down.length = 0;
+    const counts = this.counts;
+    this.#device = new Device(
+      {
+        digest: this.#digest,
+        uptime: { nowMs: () => this.#nowMs - bootMs },
+        random: this.#random,
+        wire: { send: (bytes, from, to) => this.#up.send(bytes, from, to) },
+        board: { freeMemoryBytes: () => 40_000 },
+        keys,
+        backlog: new RamBacklog(16_384),
+        sources: virtualSources(this.#random, 1000 / PERIOD_MS),
+        observer: {
+          sealed: () => void counts.sealed++,
+          receipted: () => void counts.receipted++,
+          lost: () => void counts.lost++,
+        },
+      },
+      { firmware: 'virtual 1', restart },
+    );
+    const fault = this.#device.start();
+    if (fault !== '') throw new Error(fault);
+    this.#device.linkUp();
+    this.#gateway.challenge();
+  }
+
+  /** Takes what came down, lets a period pass, samples, seals, retains and sends. */
+  device(): void {
+    const down = this.#down;
+    this.#device.receive(down.buffer, 0, down.length);
+    down.length = 0;
+    this.#nowMs += PERIOD_MS;
+    this.#device.poll();
+  }
+
+  /** Takes what came up, verifies, receipts. @returns the envelopes accepted, in hex */
+  gateway(): string[] {
+    const up = this.#up;
+    this.#gateway.receive(up.buffer, 0, up.length);
+    up.length = 0;
+    return this.#gateway.take();
+  }
+}
+
+let board: Board;
+
+offer({
+  build: (name: DigestName, root: string, id: string) => {
+    board = new Board(name, root, id);
+  },
+  boot: (restart: string) => board.boot(restart),
+  device: () => board.device(),
+  gateway: () => board.gateway(),
+  idle: () => undefined,
+  counts: () => board.counts,
+});
