@@ -1,0 +1,171 @@
+/** All virtual devices of one run, and what is to be said of them. */
+import { type Digest, toHex } from '../../../firmware/seal/index.js';
+import type { Clock, LinkSource, Random, Timer } from '../../ports.js';
+import type { Output } from '../output.js';
+import { ReceiptLines } from './receipts.js';
+import type { Board } from './state.js';
+import { VirtualDevice } from './virtual-device.js';
+
+/** Makes the link of one device. */
+export interface Way {
+  source: LinkSource;
+  /** Told when the gateway has answered on it. */
+  settled(): void;
+}
+
+export interface FleetOptions {
+  readonly rate: number;
+  readonly readings: number;
+  readonly seed: number;
+  /** As the user gave it, for messages. */
+  readonly link: string;
+}
+
+export interface FleetPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly digest: Digest;
+  readonly output: Output;
+  /** @param failed told when the gateway can't be reached, and why */
+  readonly way: (failed: (reason: string) => void) => Way;
+}
+
+const PROGRESS_MS = 200;
+
+export class Fleet {
+  sealed = 0;
+  receipted = 0;
+  lost = 0;
+  readonly #options: FleetOptions;
+  readonly #ports: FleetPorts;
+  readonly #devices: VirtualDevice[] = [];
+  readonly #ways: Way[] = [];
+  readonly #lines: ReceiptLines;
+  readonly #digest = new Uint8Array(32);
+  #connected = 0;
+  #away = false;
+  #progress: Timer | undefined;
+  #end!: () => void;
+  #fail!: (error: unknown) => void;
+  readonly #ended: Promise<void>;
+
+  constructor(boards: readonly Board[], options: FleetOptions, ports: FleetPorts) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#ended = new Promise((resolve, reject) => {
+      this.#end = resolve;
+      this.#fail = reject;
+    });
+    this.#lines = new ReceiptLines(
+      ports.output,
+      full => this.#hold(full),
+      error => this.#fail(error),
+    );
+    for (let i = 0; i < boards.length; i++) this.#add(boards[i], i);
+  }
+
+  /** Resolves when every reading is receipted, or after `stop`. Rejects with what can't be gone on with. */
+  async run(): Promise<void> {
+    try {
+      this.#showProgress();
+      for (let i = 0; i < this.#devices.length; i++) {
+        const device = this.#devices[i];
+        device.start();
+        await this.#ways[i].source.start(link => {
+          this.#connected++;
+          const handler = device.link(link);
+          return {
+            data: bytes => {
+              handler.data(bytes);
+              if (device.done) this.#look();
+            },
+            closed: reason => {
+              this.#connected--;
+              handler.closed(reason);
+            },
+          };
+        });
+      }
+      await this.#ended;
+    } finally {
+      this.#progress?.cancel();
+      this.#ports.output.progress('');
+      await Promise.all(this.#ways.map(way => way.source.stop()));
+      for (const device of this.#devices) device.stop();
+    }
+    await this.#lines.flush();
+  }
+
+  stop(): void {
+    this.#end();
+  }
+
+  #add(board: Board, index: number): void {
+    const { rate, readings, seed } = this.#options;
+    const way = this.#ports.way(reason => this.#absent(reason));
+    const device = new VirtualDevice(board, { rate, readings, seed: seed + index }, this.#ports, {
+      sealed: () => {
+        this.sealed++;
+      },
+      receipted: (epoch, seq, buffer, from, to) => {
+        this.receipted++;
+        if (!this.#ports.output.json) return;
+        this.#ports.digest.sha256(buffer, from, to, this.#digest, 0);
+        this.#lines.add(board.id, epoch, seq, toHex(this.#digest));
+      },
+      lost: () => {
+        this.lost++;
+      },
+      opened: () => {
+        way.settled();
+        this.#present();
+      },
+    });
+    this.#devices.push(device);
+    this.#ways.push(way);
+  }
+
+  /** Said once each time the gateway goes, not by every device. */
+  #absent(reason: string): void {
+    if (this.#away || this.#connected > 0) return;
+    this.#away = true;
+    const { output } = this.#ports;
+    void output
+      .note(`no gateway at ${this.#options.link} (${reason}): devices keep their readings and try again`)
+      .catch(() => {});
+  }
+
+  #present(): void {
+    if (!this.#away) return;
+    this.#away = false;
+    void this.#ports.output.note(`the gateway at ${this.#options.link} answers`).catch(() => {});
+  }
+
+  /** Looks whether all are done; only ever asked by a device that is, so it costs little in all. */
+  #look(): void {
+    while (this.#firstBusy < this.#devices.length && this.#devices[this.#firstBusy].done) this.#firstBusy++;
+    if (this.#firstBusy === this.#devices.length) this.#end();
+  }
+  /** All devices before this one are done. */
+  #firstBusy = 0;
+
+  #hold(full: boolean): void {
+    for (const device of this.#devices) {
+      if (full) device.pause();
+      else device.resume();
+    }
+  }
+
+  #showProgress(): void {
+    const { output, clock } = this.#ports;
+    if (!output.interactive) return;
+    const { readings } = this.#options;
+    const whole = readings > 0 ? ` of ${readings * this.#devices.length}` : '';
+    const lost = this.lost > 0 ? `, ${this.lost} lost` : '';
+    const away = this.#away ? ', gateway away' : '';
+    output.progress(
+      `${this.#devices.length} devices: ${this.receipted}${whole} readings receipted, ${this.sealed - this.receipted - this.lost} held${lost}${away}`,
+    );
+    this.#progress = clock.after(PROGRESS_MS, () => this.#showProgress());
+  }
+}
