@@ -47,11 +47,8 @@ export class LineWriter {
 
   /**
    * Writes one entry's line at `at` and returns where it ends. There must be `MAX_LINE_BYTES` of room.
-   *
-   * @throws RangeError for an entry that no caller may make (numbers, device or payload out of bounds)
    */
   entry(into: Buffer, at: number, offset: number, entry: Entry): number {
-    checkEntry(entry);
     return entry.kind === 'reading'
       ? this.#reading(into, at, offset, entry)
       : text(into, at, gapText(offset, entry));
@@ -192,7 +189,8 @@ function base64url(into: Buffer, from: number, bytes: Uint8Array): number {
   return at;
 }
 
-function checkEntry(entry: Entry): void {
+/** @throws RangeError for an entry that no caller may make: numbers, device or payload out of bounds */
+export function checkEntry(entry: Entry): void {
   const whole = (n: number) => Number.isSafeInteger(n) && n >= 0;
   let sound = whole(entry.at) && isDevice(entry.device);
   if (entry.kind === 'reading') {

@@ -34,7 +34,15 @@ interface Current {
   scanner: Scanner;
   bound: number;
   header: HeaderLine | undefined;
+  /** Lines of the snapshot: sound ones, and those that repair has blanked. */
   devices: number;
+  blanks: number;
+  /** The snapshot is over. */
+  body: boolean;
+  /** Its header speaks of another segment: so does its snapshot. */
+  foreign: boolean;
+  /** First offset of the next segment, which none here may reach. */
+  limit: number;
 }
 
 export class JournalReader {
@@ -121,7 +129,19 @@ export class JournalReader {
       if (this.#passed === 0 && this.#from > 1 && this.#from < first) {
         this.#report('missing', first, 0, 0, `nothing holds the offsets from ${this.#from} to ${first - 1}`);
       }
-      return { first, file, scanner, bound, header: undefined, devices: 0 };
+      const limit = this.#view.segments.find(other => other > first) ?? Number.POSITIVE_INFINITY;
+      return {
+        first,
+        file,
+        scanner,
+        bound,
+        header: undefined,
+        devices: 0,
+        blanks: 0,
+        body: false,
+        foreign: false,
+        limit,
+      };
     } catch (error) {
       await file.close().catch(() => undefined);
       throw error;
@@ -174,19 +194,30 @@ export class JournalReader {
     const { scanner, first } = current;
     if (line === 'damaged' || line === 'torn') {
       this.#losses.hole();
-      const { header, devices } = current;
-      const reason = scanner.at === 0 ? 'header' : header && devices < header.devices ? 'device' : 'line';
+      const reason = scanner.at === 0 ? 'header' : this.#inSnapshot(current) ? 'device' : 'line';
       if (reason !== 'line') this.#losses.incomplete();
       this.#report(reason, first, scanner.at, scanner.bytes, 'fails its checksum', scanner.copy());
+    } else if (line === 'blank') {
+      if (scanner.at === 0 || this.#inSnapshot(current)) {
+        current.blanks++;
+        this.#losses.incomplete();
+      }
     } else if (line.kind === 'header') {
       this.#header(current, line);
     } else if (line.kind === 'device') {
       current.devices++;
+      if (current.foreign) return;
       const gap = this.#losses.snapshot(line.device, line.position, current.header?.at ?? 0, first);
       if (gap && first >= this.#from) this.#out.push(gap);
-    } else if (line.kind !== 'mark') {
-      this.#entry(current, line);
+    } else {
+      current.body = true;
+      if (line.kind !== 'mark') this.#entry(current, line);
     }
+  }
+
+  /** Between a header and the first line after its snapshot. */
+  #inSnapshot({ header, devices, body }: Current): boolean {
+    return header !== undefined && !body && devices < header.devices;
   }
 
   #header(current: Current, header: HeaderLine): void {
@@ -194,6 +225,9 @@ export class JournalReader {
     if (scanner.at !== 0 || header.first !== first) {
       const detail = `a header of segment ${header.first} stands here`;
       this.#report('header', first, scanner.at, scanner.bytes, detail, scanner.copy());
+      this.#losses.hole();
+      this.#losses.incomplete();
+      current.foreign = true;
       return;
     }
     current.header = header;
@@ -207,12 +241,12 @@ export class JournalReader {
     }
   }
 
-  #checkEnd({ header, devices, first, scanner, bound }: Current): void {
+  #checkEnd({ header, devices, blanks, first, scanner, bound }: Current): void {
     if (scanner.position < bound) {
       const missing = bound - scanner.position;
       this.#report('bounds', first, scanner.position, missing, `the file ends ${missing} bytes too early`);
     }
-    if (!header || header.devices === devices) return;
+    if (!header || header.devices === devices || blanks > 0) return;
     this.#report(
       'counts',
       first,
@@ -222,11 +256,11 @@ export class JournalReader {
     );
   }
 
-  #entry({ scanner, first }: Current, entry: Entry): void {
+  #entry({ scanner, first, limit }: Current, entry: Entry): void {
     const { offset } = entry;
-    if (offset <= this.#last || offset <= first) {
+    if (offset <= this.#last || offset <= first || offset >= limit) {
       this.#losses.hole();
-      const detail = `offset ${offset} comes after ${Math.max(this.#last, first)}`;
+      const detail = `offset ${offset} does not belong between ${Math.max(this.#last, first)} and ${limit}`;
       this.#report('order', first, scanner.at, scanner.bytes, detail, scanner.copy());
       return;
     }

@@ -154,6 +154,8 @@ async function scan(scanner: Scanner, first: number, into: Recovered, pass: Pass
       if (line === 'damaged' || line === 'torn') {
         if (line === 'damaged') pass.damagedLines++;
         damagedBytes += scanner.bytes;
+      } else if (line === 'blank') {
+        damagedBytes += scanner.bytes;
       } else if (line.kind === 'header') {
         if (scanner.at === 0 && line.first === first) pass.header = line;
       } else if (line.kind === 'device') {

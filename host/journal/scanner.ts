@@ -11,10 +11,11 @@ import { readThrough } from './read-through.js';
 
 const BUFFER_BYTES = 256 * 1024;
 const LINE_FEED = 0x0a;
+const SPACE = 0x20;
 const TRAILER_BEGIN = Buffer.from(',"c":"');
 
-/** `torn`: the file ends within the line. */
-export type Scanned = Line | 'damaged' | 'torn';
+/** `torn`: the file ends within the line; `blank`: nothing but spaces, where repair has taken damage out. */
+export type Scanned = Line | 'damaged' | 'torn' | 'blank';
 
 export class Scanner {
   readonly #file: StorageFile;
@@ -73,6 +74,7 @@ export class Scanner {
     if (feed >= 0 && feed < this.#end) {
       const line = this.#reader.parse(this.#buffer, this.#at, feed);
       if (line) return this.#found(line, feed + 1);
+      if (this.#isBlank(feed)) return this.#found('blank', feed + 1);
       return this.#salvage(feed + 1) ?? this.#found('damaged', feed + 1);
     }
     if (this.#ended) return this.#salvage(this.#end) ?? this.#found('torn', this.#end);
@@ -98,6 +100,12 @@ export class Scanner {
     this.bytes = end - this.#at;
     this.#at = end;
     return line;
+  }
+
+  #isBlank(end: number): boolean {
+    let at = this.#at;
+    while (at < end && this.#buffer[at] === SPACE) at++;
+    return at === end;
   }
 
   /** Looks within [#at, end) for a sound line that isn't followed by a line feed. */

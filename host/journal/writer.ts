@@ -11,6 +11,7 @@ import { Fault, systemCode } from '../fault.js';
 import type { Clock, Log, Storage, StorageFile, Timer } from '../ports.js';
 import type { DevicePosition, Entry } from './entry.js';
 import {
+  checkEntry,
   headerText,
   LineWriter,
   MARK_BYTES,
@@ -116,6 +117,7 @@ export class Writer {
   /** @param force takes it whatever is pending: for what recovery found */
   append(entry: Entry, force = false): boolean {
     if (this.#closing || (!force && this.#pendingBytes >= this.#options.maxPendingBytes)) return false;
+    checkEntry(entry);
     this.#encode(entry);
     this.#running ??= Promise.resolve().then(() => this.#run());
     return true;

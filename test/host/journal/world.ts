@@ -54,8 +54,8 @@ export function reading(
   bytes[0] = 0x84;
   bytes[1] = 0x4d;
   bytes.write(device, bytes.length - 32, 'hex');
-  bytes.writeUInt32BE(epoch, bytes.length - 32);
-  bytes.writeUInt32BE(seq, bytes.length - 28);
+  bytes.writeUInt32BE(epoch % 2 ** 32, bytes.length - 32);
+  bytes.writeUInt32BE(seq % 2 ** 32, bytes.length - 28);
   const tag8 = bytes.toString('hex', bytes.length - 32, bytes.length - 24);
   const at = 1_700_000_000_000 + seq;
   return {

@@ -1,0 +1,118 @@
+import test from 'ava';
+import { Cursor, decodeSlot } from '../../../host/journal/cursor.js';
+import { FaultyStorage } from './faulty-storage.js';
+
+const DIRECTORY = '/cursors';
+const A = `${DIRECTORY}/mqtt.a`;
+const B = `${DIRECTORY}/mqtt.b`;
+
+function open(storage: FaultyStorage): Promise<Cursor> {
+  return Cursor.open(storage, DIRECTORY, 'mqtt');
+}
+
+test('begins at 0 and keeps what was saved, with its ranges', async t => {
+  const storage = new FaultyStorage();
+  const cursor = await open(storage);
+  t.is(cursor.offset, 0);
+  await cursor.save(17);
+  await cursor.save(42, [
+    [50, 60],
+    [70, 71],
+  ]);
+  t.is(cursor.end, 71);
+  await cursor.close();
+  const again = await open(storage.afterCrash('synced'));
+  t.is(again.offset, 42);
+  t.deepEqual(again.ranges, [
+    [50, 60],
+    [70, 71],
+  ]);
+});
+
+test('a stop or a torn write at any effect leaves the old place or the new one', async t => {
+  for (let stop = 0; stop < 60; stop++) {
+    const storage = new FaultyStorage();
+    let saved = 0;
+    let trying = 0;
+    storage.upset = (effect, index) =>
+      index < stop ? undefined : index === stop && effect === 'write' ? 'short' : 'hang';
+    void (async () => {
+      const cursor = await open(storage);
+      for (let i = 1; i < 8; i++) {
+        trying = i * 10;
+        await cursor.save(i * 10);
+        saved = i * 10;
+      }
+    })().catch(() => undefined);
+    await new Promise(resolve => setImmediate(() => setImmediate(resolve)));
+    for (const keep of ['synced', 'visible', Math.random] as const) {
+      const { offset } = await open(storage.afterCrash(keep));
+      t.true(
+        offset === saved || offset === trying,
+        `stop ${stop}: ${offset}, saved ${saved}, trying ${trying}`,
+      );
+    }
+  }
+});
+
+test('any damaged byte of one file leaves a place that was once saved', async t => {
+  const storage = new FaultyStorage();
+  const cursor = await open(storage);
+  await cursor.save(10);
+  await cursor.save(20);
+  for (const path of [A, B]) {
+    for (let at = 0; at < 100; at++) {
+      const damaged = storage.afterCrash('synced');
+      damaged.alter(path, bytes => {
+        bytes[at] ^= 1 << (at % 8);
+        return bytes;
+      });
+      t.true([10, 20].includes((await open(damaged)).offset), `${path} ${at}`);
+    }
+  }
+});
+
+test('a disk without space or with errors: the old place stands, and saving works again later', async t => {
+  const storage = new FaultyStorage();
+  const cursor = await open(storage);
+  await cursor.save(10);
+  for (const [effect, code] of [
+    ['write', 'ENOSPC'],
+    ['sync', 'EIO'],
+  ]) {
+    storage.upset = e => (e === effect ? code : undefined);
+    await t.throwsAsync(cursor.save(20), { code });
+    t.is(cursor.offset, 10);
+    storage.upset = () => undefined;
+  }
+  // Opening needs no space once the files are there.
+  const full = storage.afterCrash('synced');
+  full.upset = e => (e === 'write' || e === 'create' ? 'ENOSPC' : undefined);
+  t.is((await open(full)).offset, 10);
+  await cursor.save(30);
+  t.is((await open(storage.afterCrash('synced'))).offset, 30);
+});
+
+test('saving never takes more room than the files already have', async t => {
+  const storage = new FaultyStorage();
+  const cursor = await open(storage);
+  const most = Number.MAX_SAFE_INTEGER;
+  await cursor.save(
+    most - 100,
+    Array.from({ length: 8 }, (_, i) => [most - 90 + i * 10, most - 85 + i * 10] as const),
+  );
+  t.is(storage.content(A).length, 512);
+  t.is(storage.content(B).length, 512);
+  t.is((await open(storage)).ranges.length, 8);
+  await t.throwsAsync(cursor.save(5, [[3, 4]]), { instanceOf: RangeError });
+  await t.throwsAsync(cursor.save(-1), { instanceOf: RangeError });
+});
+
+test('what is no slot is none', t => {
+  t.is(decodeSlot(Buffer.alloc(0)), undefined);
+  t.is(decodeSlot(Buffer.alloc(512, 0x20)), undefined);
+  t.is(
+    decodeSlot(Buffer.from('{"cursor":1,"generation":1,"offset":9,"ranges":[],"c":"00000000"}')),
+    undefined,
+  );
+});

@@ -1,0 +1,82 @@
+import test from 'ava';
+import { FaultyStorage } from './faulty-storage.js';
+import { DEVICES, key, open, readAll, reading, settle, store, TestClock } from './world.js';
+
+const [A] = DEVICES;
+
+async function filled(clock = new TestClock()): Promise<FaultyStorage> {
+  const storage = new FaultyStorage();
+  const journal = await open(storage, { segmentBytes: 1000 }, [], clock);
+  for (let seq = 0; seq < 40; seq++) {
+    clock.time += 1000;
+    await store(journal, reading(A, 1, seq));
+  }
+  await journal.close();
+  return storage;
+}
+
+test('only what every cursor has passed goes, oldest first, and the directory is synced after each', async t => {
+  const storage = await filled();
+  const slow = { offset: 0, end: 0 };
+  const fast = { offset: 1000, end: 1000 };
+  const journal = await open(storage, { retainBytes: 1 }, [slow, fast]);
+  t.is(await journal.retain(), 0);
+  const before = journal.segmentCount;
+  const names = [...storage.visible.keys()].sort();
+  slow.offset = Number(names[3].slice(-26, -6));
+  const order: string[] = [];
+  storage.upset = (effect, _, path) => {
+    if (effect === 'remove' || effect === 'syncdir') order.push(`${effect} ${path.slice(-8, -6)}`);
+    return undefined;
+  };
+  t.is(await journal.retain(), 3);
+  t.is(journal.segmentCount, before - 3);
+  t.deepEqual([...storage.visible.keys()].sort(), names.slice(3));
+  t.deepEqual(
+    order.map(o => o.split(' ')[0]),
+    ['remove', 'syncdir', 'remove', 'syncdir', 'remove', 'syncdir'],
+  );
+  t.is((await readAll(journal, slow.offset))[0].offset, slow.offset + 1);
+});
+
+test('the last segment stays, whatever the limits say', async t => {
+  const storage = await filled();
+  const journal = await open(storage, { retainBytes: 1, retainMs: 1 }, [], new TestClock());
+  await journal.retain();
+  t.is(storage.visible.size, 1);
+  t.is(journal.positions.get(A)?.seq, 39);
+  await store(journal, reading(A, 1, 40));
+  await settle();
+  t.deepEqual((await readAll(journal)).map(key), ['aa 1.40']);
+  await journal.close();
+  t.is((await open(storage)).positions.get(A)?.seq, 40);
+});
+
+test('by age: a segment is as old as its successor', async t => {
+  const clock = new TestClock();
+  const storage = await filled(clock);
+  const before = storage.visible.size;
+  const journal = await open(storage, { retainMs: 20_000 }, [], clock);
+  const removed = await journal.retain();
+  t.true(removed > 0 && removed < before - 2, `${removed} of ${before}`);
+  t.is(await journal.retain(), 0);
+  await clock.pass(60_000);
+  t.is(storage.visible.size, 1);
+});
+
+test('by size: as many as it takes', async t => {
+  const storage = await filled();
+  const journal = await open(storage, { retainBytes: 4000 });
+  await journal.retain();
+  const left = [...storage.visible.values()].reduce((sum, inode) => sum + inode.visible.length, 0);
+  t.true(left <= 4000 && left > 2000, String(left));
+});
+
+test('a disk that refuses to remove is no reason to stop', async t => {
+  const storage = await filled();
+  const journal = await open(storage, { retainBytes: 1 });
+  storage.upset = effect => (effect === 'remove' ? 'EIO' : undefined);
+  t.is(await journal.retain(), 0);
+  storage.upset = () => undefined;
+  t.true((await journal.retain()) > 0);
+});
