@@ -10,7 +10,7 @@
  * epochs right around the last accepted one, where devices really are: their keys are few, and are kept.
  */
 import { type Digest, KeyChain, type Mac } from '../../firmware/seal/index.js';
-import type { DerivationBudget } from './budget.js';
+import { type DerivationBudget, unlimited } from './budget.js';
 import type { KeyringEntry } from './entry.js';
 
 /** Why there is no key. `budget`: too many derivations for now; the same may succeed later. */
@@ -119,7 +119,8 @@ export class KeyCache {
     const last = Math.max(entry.epoch, this.#accepted.get(entry.id) ?? -1);
     if (epoch > last + this.#window) return 'too-far';
     // Up to the last accepted epoch, the way is one that the device has really gone: nobody made it up.
-    if (epoch >= last - NEAR_BEFORE && !this.#walk(device, last - NEAR_BEFORE)) return 'budget';
+    if (epoch >= last - NEAR_BEFORE)
+      while (!this.#walk(device, last - NEAR_BEFORE)) if (budget !== unlimited) return 'budget';
     return this.#derive(device, epoch, last, budget);
   }
 

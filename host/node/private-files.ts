@@ -28,6 +28,28 @@ export const privateFiles: PrivateFiles = {
     }
   },
 
+  async create(path, bytes) {
+    try {
+      const handle = await open(path, 'wx', 0o600);
+      try {
+        await handle.writeFile(bytes);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await syncDirectory(dirname(path));
+    } catch (error) {
+      if (systemCode(error) === 'EEXIST')
+        throw new Fault(
+          'file-exists',
+          `${path} is there already`,
+          'move it away or choose another name',
+          error,
+        );
+      throw fileFault(error, `cannot write ${path}`, dirname(path));
+    }
+  },
+
   async replace(path, bytes) {
     const target = await realpath(path).catch(() => path); // a link stays a link
     const directory = dirname(target);

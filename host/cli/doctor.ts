@@ -1,0 +1,66 @@
+/** `sovereign doctor`: what is missing or wrong on this machine, and the remedy. */
+import type { Command } from 'commander';
+import type { Config } from '../config.js';
+import { Fault } from '../fault.js';
+import { type ConfigOption, configOf, type JsonOption, outputOf, withConfig, withJson } from './context.js';
+import type { Finding } from './doctor/finding.js';
+import { checkBroker, checkData, checkKeyring, checkLinks } from './doctor/gateway.js';
+import { checkClock, checkNode, checkPrograms } from './doctor/machine.js';
+import { type Output, printable, type Style, type Terminal } from './output.js';
+
+export function register(program: Command, terminal?: Terminal): void {
+  withConfig(withJson(program.command('doctor')))
+    .description(
+      'what is missing or wrong on this machine, and the remedy; status 1 when something needed is',
+    )
+    .action((options: ConfigOption & JsonOption) => doctor(options, outputOf(options, terminal)));
+}
+
+async function doctor(options: ConfigOption, output: Output): Promise<void> {
+  const findings: Finding[] = [];
+  const show = async (found: readonly Finding[]) => {
+    for (const finding of found) {
+      findings.push(finding);
+      await (output.json ? output.object(finding) : line(finding, output));
+    }
+  };
+  await show([checkNode()]);
+  await show(await checkPrograms());
+  await show(await checkClock());
+  const config = await configFinding(options);
+  await show([config.finding]);
+  if (config.value !== undefined) {
+    await show([await checkKeyring(config.value)]);
+    await show(await checkData(config.value));
+    await show(await checkLinks(config.value));
+    await show(await checkBroker(config.value));
+  }
+  const wrong = findings.filter(({ state }) => state === 'wrong').length;
+  if (wrong > 0)
+    throw new Fault('doctor', `${wrong === 1 ? 'one thing is' : `${wrong} things are`} missing or wrong`);
+  if (!output.json) await output.line(output.style('green', 'everything that is needed is there'));
+}
+
+async function configFinding(options: ConfigOption): Promise<{ finding: Finding; value?: Config }> {
+  try {
+    const value = await configOf(options);
+    return { value, finding: { check: 'config', state: 'ok', text: value.file } };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return { finding: { check: 'config', state: 'wrong', text: error.message, remedy: error.remedy } };
+  }
+}
+
+const MARKS: Readonly<Record<Finding['state'], { word: string; style: Style }>> = {
+  ok: { word: 'ok     ', style: 'green' },
+  note: { word: 'note   ', style: 'yellow' },
+  wrong: { word: 'WRONG  ', style: 'red' },
+};
+
+async function line({ check, state, text, remedy }: Finding, output: Output): Promise<void> {
+  const { word, style } = MARKS[state];
+  const [first, ...rest] = text.split('\n').map(printable);
+  await output.line(`${output.style(style, word)}${check.padEnd(9)} ${first}`);
+  for (const more of rest) await output.line(`${' '.repeat(17)}${more}`);
+  if (remedy) await output.line(`${' '.repeat(17)}${output.style('cyan', printable(remedy))}`);
+}

@@ -1,0 +1,136 @@
+/** `sovereign init`: a configuration, an empty keyring, and what to do next. */
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { toHex } from '../../firmware/seal/index.js';
+import { parseConfig } from '../config.js';
+import { Fault } from '../fault.js';
+import { Keyring, shellWord } from '../keyring/file.js';
+import { privateFiles } from '../node/private-files.js';
+import { systemRandom } from '../node/random.js';
+import { NodeStorage } from '../node/storage.js';
+import { outputOf, usageFault, withJson } from './context.js';
+import type { Terminal } from './output.js';
+
+interface InitOptions {
+  readonly dir: string;
+  readonly site: string;
+  readonly json?: boolean;
+}
+
+export function register(program: Command, terminal?: Terminal): void {
+  withJson(program.command('init'))
+    .description('write config.yaml and an empty keyring')
+    .option('--dir <dir>', 'where to write them', '.')
+    .option('--site <name>', 'name of the place, as it stands in topics', 'home')
+    .action((options: InitOptions) => init(options, terminal));
+}
+
+async function init(options: InitOptions, terminal?: Terminal): Promise<void> {
+  const output = outputOf(options, terminal);
+  const directory = resolve(options.dir);
+  const config = join(directory, 'config.yaml');
+  const keyring = join(directory, 'keyring.yaml');
+  const text = template(options.site);
+  try {
+    parseConfig(text, config); // a site that no gateway would take is not written
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw usageFault(
+      `--site: expected a name of 1 to 64 letters, digits, "-", "_" or ".", got ${JSON.stringify(options.site)}`,
+    );
+  }
+  await new NodeStorage().ensureDirectory(directory).catch(error => {
+    throw new Fault(
+      'dir-unusable',
+      `cannot make ${directory}: ${error.message}`,
+      'choose another --dir',
+      error,
+    );
+  });
+  for (const path of [config, keyring])
+    if ((await privateFiles.stamp(path)) !== '')
+      throw new Fault(
+        'file-exists',
+        `${path} is there already; nothing was changed`,
+        'go on with it, or choose another --dir',
+      );
+  const bytes = (content: string) => new TextEncoder().encode(content);
+  await privateFiles.create(keyring, bytes(new Keyring([]).render()));
+  await privateFiles.create(config, bytes(text));
+
+  if (output.json) return output.object({ config, keyring });
+  const named = resolve('config.yaml') === config ? '' : ` --config ${shellWord(config)}`;
+  await output.line(`${output.style('green', 'wrote')} ${config}`);
+  await output.line(`${output.style('green', 'wrote')} ${keyring}`);
+  await output.line('');
+  await output.line('Next:');
+  await output.line(`  sovereign doctor${named}       is everything there that this machine needs?`);
+  await output.line(`  sovereign gateway${named}      takes readings, keeps and publishes them`);
+  await output.line(`  sovereign simulate${named}     virtual devices, in another terminal`);
+  await output.line(`  sovereign subscribe${named}    verified readings, in a third`);
+  return undefined;
+}
+
+function template(site: string): string {
+  const random = new Uint8Array(4);
+  systemRandom.fill(random);
+  return `# Sovereign Edge. Relative paths are relative to this file. What is commented out shows the default,
+# unless it says "for example". After a change, restart the gateway; the keyring alone is followed as it is.
+
+# Both stand in MQTT topics: the place, and this gateway, which no other gateway of the site may be called.
+site: ${site}
+gateway: gw-${toHex(random)}
+
+# Journal, cursors, quarantine and the control socket.
+data: data
+
+# Keys of the devices: \`sovereign device add|list|remove\`. Refused unless its mode is 0600.
+keyring: keyring.yaml
+
+links:
+  # Boards on USB or UART, for example:
+  # serial:
+  #   - port: /dev/serial/by-id/usb-Raspberry_Pi_Pico_E660-if00   # or /dev/ttyACM0, which may change
+  #     baud: 115200
+
+  # Boards on Wi-Fi, and \`sovereign simulate\`. To be reached from other machines: 0.0.0.0:7683
+  tcp:
+    listen: 127.0.0.1:7683
+    # maxConnections: 1024
+    # maxUnauthenticated: 128       # connections that have not said a valid hello yet
+
+  # Sensors that speak sovereign-sdk version 1 (JSON lines), for example:
+  # sdk:
+  #   listen: 127.0.0.1:7684
+
+# journal:
+#   segmentBytes: 8388608
+#   maxPendingBytes: 4194304      # may wait for the disk
+#   reserveBytes: 67108864        # stays free: below it, devices keep their readings
+#   retainDays: 90                # what was published is kept so long; 0: for ever
+#   retainBytes: 2147483648       # and so much of it; 0: no limit
+
+# Where readings are published. Without this section the journal keeps them all.
+uplink:
+  broker: mqtt://127.0.0.1:1883   # or mqtts://, ws://, wss://
+  # protocol: 5                   # or 3.1.1
+  # username: gateway             # for example
+  # passwordFile: mqtt-password   # for example; better than password, which is taken too
+  # ca: ca.pem                    # for example, with mqtts://; cert and key as well for a client certificate
+  # keepAliveSeconds: 30
+  # connectTimeoutMs: 10000
+  # window: 1000                  # messages in flight
+  # replayPerSecond: 0            # slow down the draining of a backlog; 0: no limit
+  # readingTopic: true            # publish readable SenML JSON beside the sealed bytes
+
+# quarantine:                     # bytes that failed a gate, for looking at
+#   maxBytes: 67108864
+#   perReasonBytes: 8388608
+#   perDeviceBytes: 1048576
+#   unauthenticatedPerDayBytes: 1048576
+#   evidenceBytes: 16777216       # of forks, which are kept apart
+
+# log:
+#   level: info                   # debug, info, warn or error
+`;
+}
