@@ -1,0 +1,179 @@
+/**
+ * Two different readings for one (device, epoch, sequence) prove that somebody else has the device's key. Each
+ * such pair is a file of its own, `<device>-<epoch>-<sequence>-<tag8>.json`, written whole under another name
+ * and renamed, so what bears the name is complete:
+ *
+ *   {"at":…,"device":"…","epoch":…,"seq":…,"verdict":"fork","link":"…",
+ *    "refused":{"tag8":"…","bytes":"<base64url>"},"held":{"tag8":"…","epoch":…,"seq":…,"offset":…,"bytes":"<base64url>"}}
+ *
+ * `held` is what the journal has against it, as far as that is known. Nothing here is ever evicted. When a
+ * device has used up its share, further pairs are counted only: what is there proves enough.
+ */
+import type { Clock, Log, Storage } from '../ports.js';
+
+export interface EvidenceOptions {
+  /** Absolute path; made when absent. */
+  readonly directory: string;
+  /** All together; beyond it, a device of which there is none yet may still leave one. */
+  readonly maxBytes: number;
+}
+
+export interface EvidenceRecord {
+  readonly device: string;
+  readonly epoch: number;
+  readonly seq: number;
+  /** `fork`, or `stale` for a reading that the gateway no longer remembers and the device won't let go. */
+  readonly verdict: string;
+  readonly link: string;
+  /** 16 hex digits. */
+  readonly tag8: string;
+  /** The refused envelope or frame; not touched afterwards. */
+  readonly bytes: Uint8Array;
+  readonly held?:
+    | {
+        readonly tag8: string;
+        readonly epoch: number;
+        readonly seq: number;
+        readonly offset: number;
+        readonly bytes?: Uint8Array | undefined;
+      }
+    | undefined;
+}
+
+/** `stored`: durable, now or since an earlier time. `full`: only counted. `failed`: the disk refused; try again. */
+export type EvidenceOutcome = 'stored' | 'full' | 'failed';
+
+export interface EvidenceStatus {
+  readonly stored: number;
+  readonly bytes: number;
+  /** Pairs beyond the limits. */
+  readonly beyond: number;
+}
+
+const MAX_FILES_PER_DEVICE = 64;
+const MAX_WAITING = 64;
+const NAME = /^([0-9a-f]{16})-\d+-\d+-[0-9a-f]{16}\.json$/;
+
+export class Evidence {
+  readonly #storage: Storage;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #options: EvidenceOptions;
+  readonly #stored = new Set<string>();
+  readonly #perDevice = new Map<string, number>();
+  readonly #waiting = new Map<string, Promise<EvidenceOutcome>>();
+  #queue: Promise<unknown> = Promise.resolve();
+  #bytes = 0;
+  #beyond = 0;
+
+  private constructor(ports: { storage: Storage; clock: Clock; log: Log }, options: EvidenceOptions) {
+    this.#storage = ports.storage;
+    this.#clock = ports.clock;
+    this.#log = ports.log;
+    this.#options = options;
+  }
+
+  static async open(
+    ports: { storage: Storage; clock: Clock; log: Log },
+    options: EvidenceOptions,
+  ): Promise<Evidence> {
+    const evidence = new Evidence(ports, options);
+    await evidence.#load();
+    return evidence;
+  }
+
+  /** The same pair again costs nothing. */
+  store(record: EvidenceRecord): Promise<EvidenceOutcome> {
+    const name = `${record.device}-${record.epoch}-${record.seq}-${record.tag8}.json`;
+    if (this.#stored.has(name)) return Promise.resolve('stored');
+    const waiting = this.#waiting.get(name);
+    if (waiting !== undefined) return waiting;
+    const body = Buffer.from(this.#encode(record));
+    const share = this.#perDevice.get(record.device) ?? 0;
+    if (share >= MAX_FILES_PER_DEVICE || (share > 0 && this.#bytes + body.length > this.#options.maxBytes)) {
+      this.#beyond++;
+      return Promise.resolve('full');
+    }
+    if (this.#waiting.size >= MAX_WAITING) return Promise.resolve('failed');
+    this.#charge(record.device, 1, body.length); // now, so that those that wait count too
+    const writing = this.#queue
+      .then(() => this.#write(name, body, record.device))
+      .finally(() => this.#waiting.delete(name));
+    this.#waiting.set(name, writing);
+    this.#queue = writing;
+    return writing;
+  }
+
+  /** Resolves when nothing waits any more. */
+  async close(): Promise<void> {
+    await this.#queue;
+  }
+
+  status(): EvidenceStatus {
+    return { stored: this.#stored.size, bytes: this.#bytes, beyond: this.#beyond };
+  }
+
+  async #load(): Promise<void> {
+    const { directory } = this.#options;
+    await this.#storage.ensureDirectory(directory);
+    for (const name of await this.#storage.list(directory)) {
+      const match = NAME.exec(name);
+      if (match === null) continue;
+      const file = await this.#storage.open(`${directory}/${name}`, 'read');
+      try {
+        this.#charge(match[1], 1, await file.size());
+        this.#stored.add(name);
+      } finally {
+        await file.close();
+      }
+    }
+    // A name that is visible now may not be durable yet, and counts as stored from here on.
+    await this.#storage.syncDirectory(directory);
+  }
+
+  async #write(name: string, body: Buffer, device: string): Promise<EvidenceOutcome> {
+    const { directory } = this.#options;
+    const draft = `${directory}/draft`;
+    try {
+      await this.#storage.remove(draft).catch(() => {});
+      const file = await this.#storage.open(draft, 'create');
+      try {
+        for (let done = 0; done < body.length; ) {
+          const written = await file.write(body.subarray(done), done);
+          if (written === 0) throw new Error('nothing was written');
+          done += written;
+        }
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await this.#storage.rename(draft, `${directory}/${name}`);
+      await this.#storage.syncDirectory(directory);
+    } catch (error) {
+      this.#charge(device, -1, -body.length);
+      this.#log.error('evidence-unwritable', { device, error: (error as Error).message });
+      return 'failed';
+    }
+    this.#stored.add(name);
+    this.#log.error('fork', { device, evidence: name });
+    return 'stored';
+  }
+
+  #charge(device: string, files: number, bytes: number): void {
+    this.#perDevice.set(device, (this.#perDevice.get(device) ?? 0) + files);
+    this.#bytes += bytes;
+  }
+
+  #encode({ device, epoch, seq, verdict, link, tag8, bytes, held }: EvidenceRecord): string {
+    const refused = { tag8, bytes: Buffer.from(bytes).toString('base64url') };
+    const against = held && {
+      tag8: held.tag8,
+      epoch: held.epoch,
+      seq: held.seq,
+      offset: held.offset < 0 ? undefined : held.offset,
+      bytes: held.bytes && Buffer.from(held.bytes).toString('base64url'),
+    };
+    const at = this.#clock.now();
+    return `${JSON.stringify({ at, device, epoch, seq, verdict, link, refused, held: against })}\n`;
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * The readings of one link: gates, verdict, and what the device is told about each.
+ */
+import { fromHex, SHORT_TAG_BYTES, toHex } from '../../firmware/seal/index.js';
+import type { DerivationBudget } from '../keyring/budget.js';
+import type { LinkSession, Session } from './link-session.js';
+import type { Shared } from './shared.js';
+
+/** A receipt is repeated no faster. */
+const REPEAT_MS = 20;
+const ADVANCE_MS = 1_000;
+/** A past reading that a device sends so often, for so long, is one that no receipt makes it let go. */
+const STUCK_TIMES = 4;
+const STUCK_MS = 3_000;
+/** A past reading that did not come again for so long was not stuck. */
+const STUCK_FORGET_MS = 20_000;
+
+interface PastReading {
+  epoch: number;
+  seq: number;
+  times: number;
+  sinceMs: number;
+  lastMs: number;
+}
+
+export class SessionReadings {
+  readonly #shared: Shared;
+  readonly #owner: LinkSession;
+  readonly #budget: DerivationBudget;
+  #repeatedMs = Number.NEGATIVE_INFINITY;
+  #past: PastReading | undefined;
+  /** The device holds past readings but not the one that a receipt names: its memory was set back. */
+  #setBack = false;
+  #advancedMs = Number.NEGATIVE_INFINITY;
+  /** The latest epoch of which this session has brought something new. */
+  #reachedEpoch = -1;
+
+  constructor(shared: Shared, owner: LinkSession, budget: DerivationBudget) {
+    this.#shared = shared;
+    this.#owner = owner;
+    this.#budget = budget;
+  }
+
+  /** A session has just been opened. */
+  begin(session: Session): void {
+    this.#past = undefined;
+    this.#setBack = false;
+    this.#advancedMs = Number.NEGATIVE_INFINITY;
+    this.#reachedEpoch = -1;
+    this.sendReceipt();
+    this.#advanceIfBehind(session);
+  }
+
+  take(bytes: Uint8Array, from: number, to: number): void {
+    const { gate, counters, acceptor } = this.#shared;
+    const session = this.#owner.session;
+    const reason = gate.reading(bytes, from, to, session, this.#budget);
+    if (reason !== '') {
+      this.#owner.refuse(reason, bytes, from, to);
+      return;
+    }
+    const { envelope } = gate;
+    if (session === undefined || session.entry !== gate.entry) {
+      // Authentic, but whether it is new or a recording nobody knows: the device is asked for a hello first.
+      counters.add('no-session');
+      this.#owner.challenge();
+      return;
+    }
+    const { device } = session;
+    this.#shared.seen(device);
+    const verdict = acceptor.take(device, envelope, bytes, from, to, session.linkName, session.hello);
+    device.count(verdict);
+    counters.add(verdict);
+    switch (verdict) {
+      case 'next':
+      case 'gap':
+        this.#past = undefined;
+        this.#reachedEpoch = envelope.epoch;
+        return; // the receipt follows when the journal says that it is durable
+      case 'busy':
+        return; // no receipt: the device keeps it and sends it again
+      case 'fork':
+        void this.#contradiction(session, 'fork', bytes, from, to);
+        return;
+      case 'early':
+        this.repeatReceipt();
+        return;
+      default:
+        this.#pastReading(session, verdict, bytes, from, to);
+    }
+  }
+
+  /** Tells the device how far the journal is durable. */
+  sendReceipt(): void {
+    const { session } = this.#owner;
+    if (session === undefined) return;
+    session.device.count('receipts');
+    // From the durable position, never the tentative one: what this says, no power cut can take back.
+    this.#shared.down.receipt(session, session.device.positions.durable);
+  }
+
+  repeatReceipt(): void {
+    const now = this.#shared.clock.monotonic();
+    if (now - this.#repeatedMs < REPEAT_MS) return;
+    this.#repeatedMs = now;
+    this.sendReceipt();
+  }
+
+  #pastReading(
+    session: Session,
+    verdict: 'replay' | 'stale',
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): void {
+    const { envelope } = this.#shared.gate;
+    this.#advanceIfBehind(session); // that word may have been lost
+    if (!this.#setBack && !this.#isStuck(envelope.epoch, envelope.seq)) {
+      this.repeatReceipt();
+      return;
+    }
+    this.#setBack = true;
+    if (verdict === 'stale') {
+      void this.#contradiction(session, 'stale', bytes, from, to);
+      return;
+    }
+    this.#exactReceipt(session, envelope.epoch, envelope.seq);
+  }
+
+  /** For a device that can't tell from a receipt of a later reading that this one is durable: names this one. */
+  #exactReceipt(session: Session, epoch: number, seq: number): void {
+    const now = this.#shared.clock.monotonic();
+    const { positions } = session.device;
+    const remembered = positions.remembered(epoch, seq);
+    if (now - this.#repeatedMs < REPEAT_MS || !remembered || !positions.isDurable(epoch, seq)) return;
+    this.#repeatedMs = now;
+    session.device.count('receipts');
+    this.#shared.down.receipt(session, { epoch, seq, tag8: remembered.tag8 }); // durable: asked just above
+  }
+
+  #isStuck(epoch: number, seq: number): boolean {
+    const now = this.#shared.clock.monotonic();
+    const past = this.#past;
+    if (past === undefined || now - past.lastMs > STUCK_FORGET_MS) {
+      this.#past = { epoch, seq, times: 1, sinceMs: now, lastMs: now };
+      return false;
+    }
+    if (past.epoch !== epoch || past.seq !== seq) return false;
+    past.times++;
+    past.lastMs = now;
+    return past.times >= STUCK_TIMES && now - past.sinceMs >= STUCK_MS;
+  }
+
+  /** Keeps the reading as evidence and, once that is durable, has the device drop it. */
+  async #contradiction(
+    session: Session,
+    verdict: 'fork' | 'stale',
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): Promise<void> {
+    const { gate, acceptor, counters, down } = this.#shared;
+    const { epoch, seq, tagAt } = gate.envelope;
+    const tag8 = toHex(bytes, tagAt, tagAt + SHORT_TAG_BYTES);
+    const copy = bytes.slice(from, to); // the decoder's buffer moves on while the disk works
+    const { device } = session;
+    const outcome = await acceptor.contradiction(device, verdict, session.linkName, epoch, seq, copy, tag8);
+    counters.add(`evidence:${outcome}`);
+    // Only evidence that is durable, or whose like is, lets the reading go; else the device sends it again.
+    if (outcome === 'failed' || this.#owner.session !== session) return;
+    down.refuse(session, { epoch, seq, tag8: fromHex(tag8)! });
+    // Its next readings would contradict too, as long as it goes on in an epoch that another has written in.
+    if (this.#deviceEpoch(session) <= epoch) this.#advance(session);
+    else this.#advanceIfBehind(session);
+  }
+
+  /** A device whose epoch is before one that was accepted of it has had its memory set back. */
+  #advanceIfBehind(session: Session): void {
+    const last = session.device.positions.tentative;
+    if (last && this.#deviceEpoch(session) < last.epoch) this.#advance(session);
+  }
+
+  /** The latest epoch in which the device is known to seal. */
+  #deviceEpoch(session: Session): number {
+    return Math.max(session.hello.epoch, this.#reachedEpoch);
+  }
+
+  /** Says it again while the device has not come there, once a second. */
+  #advance(session: Session): void {
+    const now = this.#shared.clock.monotonic();
+    const last = session.device.positions.tentative;
+    if (last === undefined || now - this.#advancedMs < ADVANCE_MS) return;
+    this.#advancedMs = now;
+    const epoch = last.epoch + 1;
+    this.#shared.counters.add('advances');
+    this.#shared.log.warn('advance', { device: session.device.id, link: session.linkName, epoch });
+    this.#shared.down.advance(session, epoch);
+  }
+}

@@ -1,0 +1,261 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { toHex } from '../../../firmware/seal/index.js';
+import type { Sealed } from '../../support/virtual-peer.js';
+import { identity, Rig } from './rig.js';
+
+/** A device with a session, having sent `sealed`. */
+async function talking(t: Parameters<typeof Rig.start>[0], epochs = 0) {
+  const device = identity();
+  const rig = await Rig.start(t, [device.entry()]);
+  const connection = rig.connect(device);
+  connection.peer.hello({ epoch: epochs });
+  return { device, rig, ...connection };
+}
+
+function evidence(rig: Rig): { verdict: string; refused: { bytes: string }; held?: { bytes?: string } }[] {
+  const directory = join(rig.directory, 'evidence');
+  return readdirSync(directory).map(name => JSON.parse(readFileSync(join(directory, name), 'utf8')));
+}
+
+const base64 = (sealed: Sealed) => Buffer.from(sealed.bytes).toString('base64url');
+
+test('what comes in order is journalled as it is, byte for byte', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 50);
+  peer.readings(sealed);
+  await rig.synced();
+  t.deepEqual(
+    rig.durable.map(entry => entry.kind === 'reading' && toHex(entry.bytes)),
+    sealed.map(({ bytes }) => toHex(bytes)),
+  );
+  t.like(peer.receipt, { epoch: 0, seq: 49, tag8: sealed[49].tag8 });
+  t.true(peer.of(1).length < 10, 'one receipt a batch');
+});
+
+test('early: not stored, and the receipt says again how far it is', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 4);
+  peer.reading(sealed[0]);
+  await rig.synced();
+  rig.clock.advance(50);
+  peer.reading(sealed[2]);
+  t.like(peer.receipt, { counter: 3, seq: 0 });
+  peer.reading(sealed[3]);
+  t.is(peer.receipt!.counter, 3, 'not faster than the limit');
+  await rig.synced();
+  t.deepEqual(rig.story(), ['0/0']);
+  peer.readings(sealed.slice(1));
+  await rig.synced();
+  t.deepEqual(rig.story(), ['0/0', '0/1', '0/2', '0/3']);
+});
+
+test('gap: when an authentic hello says that the rest is gone, a gap record comes before the reading', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 10);
+  peer.readings(sealed.slice(0, 2));
+  peer.reading(sealed[6]);
+  t.is(rig.count('early'), 1);
+  rig.clock.advance(500);
+  peer.knock();
+  peer.hello({ next: 10, oldest: { epoch: 0, seq: 6 }, losses: 4 });
+  peer.readings(sealed.slice(6));
+  await rig.synced();
+  t.deepEqual(rig.story(), ['0/0', '0/1', 'gap 0/2..0/6', '0/6', '0/7', '0/8', '0/9']);
+  t.is(rig.device(device).losses, 4);
+});
+
+test('an epoch that did not end with a final reading leaves a gap record for its tail, one that did leaves none', async t => {
+  const { device, rig, peer } = await talking(t);
+  device.startEpoch(0);
+  peer.reading(device.seal(1));
+  peer.reading(device.seal(2, 3)); // final
+  device.startEpoch(1);
+  peer.reading(device.seal(3));
+  device.startEpoch(4);
+  peer.reading(device.seal(4));
+  await rig.synced();
+  t.deepEqual(rig.story(), ['0/0', '0/1', '1/0', 'gap 1/1..4/0', '4/0']);
+});
+
+test('a later epoch is early while the hello says that something before it is still held', async t => {
+  const { device, rig, peer } = await talking(t);
+  const old = device.sealMany(0, 3);
+  peer.reading(old[0]);
+  rig.clock.advance(500);
+  peer.knock();
+  peer.hello({ epoch: 1, next: 1, oldest: { epoch: 0, seq: 1 } });
+  device.startEpoch(1);
+  const fresh = device.seal(9);
+  peer.reading(fresh);
+  t.is(rig.count('early'), 1);
+  peer.readings([old[1], old[2], fresh]);
+  await rig.synced();
+  t.deepEqual(rig.story(), ['0/0', '0/1', '0/2', 'gap 0/3..1/0', '1/0']);
+});
+
+test('replay: answered by the receipt, not stored twice', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 3);
+  peer.readings(sealed);
+  await rig.synced();
+  rig.clock.advance(50);
+  peer.reading(sealed[1]);
+  t.like(peer.receipt, { seq: 2, tag8: sealed[2].tag8 });
+  t.is(rig.count('replay'), 1);
+  t.is(rig.durable.length, 3);
+});
+
+test('stale: past what is remembered, answered by the receipt and counted', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 600);
+  peer.readings(sealed);
+  await rig.synced();
+  rig.clock.advance(50);
+  peer.reading(sealed[0]);
+  t.is(rig.count('stale'), 1);
+  t.like(peer.receipt, { seq: 599 });
+  t.is(rig.durable.length, 600);
+});
+
+test('fork: both envelopes are durable evidence before the device is told to drop its own', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 3);
+  peer.readings(sealed);
+  await rig.synced();
+  const other = device.sealMany(0, 3, 77); // a clone, in the same epoch
+  peer.reading(other[1]);
+  t.is(peer.of(3).length, 0, 'not before the disk has it');
+  await rig.quiet(() => peer.of(3).length > 0);
+  t.like(peer.of(3)[0], { authentic: true, epoch: 0, seq: 1, tag8: other[1].tag8 });
+  const [pair] = evidence(rig);
+  t.like(pair, { verdict: 'fork', refused: { bytes: base64(other[1]) }, held: { bytes: base64(sealed[1]) } });
+  t.like(peer.of(4)[0], { authentic: true, epoch: 1 }, 'and to go on in a later epoch');
+  t.is(rig.durable.length, 3);
+});
+
+test('fork: a successor that does not follow from the last reading', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 2);
+  peer.readings(sealed);
+  await rig.synced();
+  const other = device.sealMany(0, 3, 77);
+  peer.reading(other[2]);
+  await rig.quiet(() => peer.of(3).length > 0);
+  t.like(peer.of(3)[0], { epoch: 0, seq: 2, tag8: other[2].tag8 });
+  t.like(evidence(rig)[0], { refused: { bytes: base64(other[2]) }, held: { bytes: base64(sealed[1]) } });
+  peer.reading(other[2]); // the refusal was lost
+  await rig.quiet(() => peer.of(3).length > 1);
+  t.is(evidence(rig).length, 1, 'the same pair is kept once');
+});
+
+test('the same pair after a restart is refused at once', async t => {
+  const device = identity();
+  const before = await Rig.start(t, [device.entry()]);
+  const one = before.connect(device);
+  one.peer.hello();
+  one.peer.readings(device.sealMany(0, 2));
+  await before.synced();
+  const forked = device.sealMany(0, 2, 77)[1];
+  one.peer.reading(forked);
+  await before.quiet(() => one.peer.of(3).length > 0);
+  await before.stop();
+  const rig = await Rig.start(t, [device.entry()], {}, before.directory);
+  const two = rig.connect(device);
+  two.peer.hello({ next: 2 });
+  two.peer.reading(forked);
+  await rig.quiet(() => two.peer.of(3).length > 0);
+  t.is(evidence(rig).length, 1);
+  t.is(rig.intake.status().evidence.stored, 1);
+});
+
+test('evidence has a share for each device, beyond which it is counted', async t => {
+  const { device, rig, peer } = await talking(t);
+  peer.readings(device.sealMany(0, 80));
+  await rig.synced();
+  const forked = device.sealMany(0, 80, 500);
+  for (const one of forked) {
+    peer.reading(one);
+    if (one.seq % 20 === 19) await rig.quiet(() => peer.of(3).length > one.seq - 1);
+  }
+  await rig.quiet(() => peer.of(3).length >= 80);
+  t.is(evidence(rig).length, 64);
+  t.like(rig.intake.status().evidence, { stored: 64, beyond: 16 });
+});
+
+test('a device whose memory was set back to an earlier epoch is told to go past what was accepted', async t => {
+  const device = identity();
+  const rig = await Rig.start(t, [device.entry()]);
+  const one = rig.connect(device);
+  one.peer.hello();
+  one.peer.readings(device.sealMany(0, 2));
+  one.peer.readings(device.sealMany(3, 2));
+  await rig.synced();
+  const two = rig.connect(device);
+  two.peer.hello({ epoch: 2 });
+  t.like(two.peer.of(4)[0], { authentic: true, epoch: 4 });
+  two.peer.readings(device.sealMany(4, 1));
+  await rig.synced();
+  t.is(rig.story().at(-1), '4/0');
+  rig.clock.advance(5_000);
+  two.peer.readings(device.sealMany(4, 1));
+  t.is(two.peer.of(4).length, 1, 'not again, when it has come there');
+});
+
+test('a device that holds old readings but not the one receipted is let go of them one by one', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 3);
+  peer.readings(sealed);
+  await rig.synced();
+  for (let i = 0; i < 5; i++) {
+    rig.clock.advance(1_000);
+    peer.reading(sealed[0]);
+  }
+  t.like(peer.receipt, { seq: 0, tag8: sealed[0].tag8 }, 'durable too, and the one that it knows');
+});
+
+test('a stale reading that the device cannot let go becomes evidence, and is refused', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 600);
+  peer.readings(sealed);
+  await rig.synced();
+  for (let i = 0; i < 5; i++) {
+    rig.clock.advance(1_000);
+    peer.reading(sealed[0]);
+  }
+  await rig.quiet(() => peer.of(3).length > 0);
+  t.like(peer.of(3)[0], { seq: 0, tag8: sealed[0].tag8 });
+  t.is(evidence(rig)[0].verdict, 'stale');
+});
+
+test('while the journal takes nothing, readings are dropped without a receipt, and nothing is lost', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 4);
+  peer.reading(sealed[0]);
+  await rig.synced();
+  rig.stalled = true;
+  const said = peer.said.length;
+  peer.readings(sealed.slice(1));
+  t.is(rig.count('busy') + rig.count('early'), 3);
+  t.is(rig.count('busy'), 1);
+  rig.stalled = false;
+  t.true(peer.said.slice(said).every(({ seq }) => seq === 0));
+  peer.readings(sealed.slice(1));
+  await rig.synced();
+  t.deepEqual(rig.story(), ['0/0', '0/1', '0/2', '0/3']);
+});
+
+test('a gap is journalled once, although the reading behind it had to come twice', async t => {
+  const { device, rig, peer } = await talking(t);
+  peer.readings(device.sealMany(0, 1));
+  const [late] = device.sealMany(2, 1);
+  const append = rig.journal.append.bind(rig.journal);
+  let calls = 0;
+  rig.journal.append = entry => ++calls !== 2 && append(entry); // takes the gap, not the reading
+  peer.reading(late);
+  t.is(rig.count('busy'), 1);
+  peer.reading(late);
+  await rig.synced();
+  t.deepEqual(rig.story(), ['0/0', 'gap 0/1..2/0', '2/0']);
+});
