@@ -1,13 +1,6 @@
 import { measureDevice } from '../xs/board.js';
 import { measureSeal, recordedCosts } from '../xs/measure.js';
-
-export interface Row {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  /** What the value stands beside. */
-  readonly reference?: string;
-}
+import type { Row } from './row.js';
 
 const SEALS = 10_000;
 const CYCLES = 1000;

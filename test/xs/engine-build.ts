@@ -39,7 +39,7 @@ async function installSources(): Promise<void> {
   const manifest = join('node_modules', '@agoric', 'xsnap', 'package.json');
   if (existsSync(join(engineFolder, manifest)) && version(manifest) === lockedVersion()) return;
   await must(
-    ['npm', 'ci', '--prefix', engineFolder, '--ignore-scripts', '--no-audit', '--no-fund'],
+    ['npm', 'ci', '--prefix', engineFolder, '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'],
     'the sources of the XS engine cannot be installed from the npm registry',
   );
 }
