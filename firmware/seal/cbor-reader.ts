@@ -34,6 +34,8 @@ export class CborReader {
   position = 0;
   end = 0;
   fault: SealFault | '' = '';
+  /** Whether nothing has been refused: the same as no fault, without a string, which XS would copy to compare. */
+  ok = true;
   /** Of the last token. */
   value = 0;
   count = 0;
@@ -46,17 +48,21 @@ export class CborReader {
     this.bytes = bytes;
     this.position = from;
     this.end = to;
+    if (this.ok) return;
+    this.ok = true;
     this.fault = '';
   }
 
   /** Refuses what is being read: for callers that find its content wrong. The first reason is kept. */
   refuse(fault: SealFault): void {
-    if (this.fault === '') this.fault = fault;
+    if (!this.ok) return;
+    this.ok = false;
+    this.fault = fault;
   }
 
   /** The next item's head, and for strings their content as well. */
   next(): number {
-    if (this.fault !== '') return Token.fault;
+    if (!this.ok) return Token.fault;
     if (this.position >= this.end) return this.#refused('truncated');
     const initial = this.bytes[this.position++];
     const major = initial >> 5;
@@ -159,11 +165,11 @@ export class CborReader {
     const count = this.count;
     let lastAt = 0;
     let lastEnd = 0;
-    for (let i = 0; i < count && this.fault === ''; i++) {
+    for (let i = 0; i < count && this.ok; i++) {
       if (token === Token.map) {
         const at = this.position;
         this.skip(depth + 1);
-        if (this.fault === '' && i > 0) this.ascending(lastAt, lastEnd, at);
+        if (this.ok && i > 0) this.ascending(lastAt, lastEnd, at);
         lastAt = at;
         lastEnd = this.position;
       }
@@ -187,13 +193,13 @@ export class CborReader {
 
   /** Refuses bytes after the last item; says whether all was well. */
   finish(): boolean {
-    if (this.fault === '' && this.position !== this.end) this.refuse('trailing-bytes');
-    return this.fault === '';
+    if (this.ok && this.position !== this.end) this.refuse('trailing-bytes');
+    return this.ok;
   }
 
   #expect(token: number): boolean {
     if (this.next() !== token) this.refuse('unexpected-type');
-    return this.fault === '';
+    return this.ok;
   }
 
   #simple(info: number): number {
@@ -236,7 +242,7 @@ export class CborReader {
   }
 
   #refused(fault: SealFault): number {
-    this.fault = fault;
+    this.refuse(fault);
     return Token.fault;
   }
 }

@@ -26,7 +26,7 @@ export type CborValue =
 export function encodeValue(value: CborValue): Uint8Array {
   const writer = new CborWriter(new Uint8Array(sizeBound(value, 0)));
   write(writer, value);
-  if (writer.fault !== '') throw new RangeError(`no encoding for this value: ${writer.fault}`);
+  if (!writer.ok) throw new RangeError(`no encoding for this value: ${writer.fault}`);
   return writer.buffer.slice(0, writer.position);
 }
 
@@ -101,17 +101,17 @@ function read(reader: CborReader, depth: number): CborValue {
   const count = reader.count;
   if (token === Token.array) {
     const items: CborValue[] = [];
-    for (let i = 0; i < count && reader.fault === ''; i++) items.push(read(reader, depth + 1));
+    for (let i = 0; i < count && reader.ok; i++) items.push(read(reader, depth + 1));
     return items;
   }
   const map = new Map<CborValue, CborValue>();
   let lastAt = 0;
   let lastEnd = 0;
-  for (let i = 0; i < count && reader.fault === ''; i++) {
+  for (let i = 0; i < count && reader.ok; i++) {
     const at = reader.position;
     const key = read(reader, depth + 1);
     const end = reader.position;
-    if (i > 0 && reader.fault === '') reader.ascending(lastAt, lastEnd, at);
+    if (i > 0 && reader.ok) reader.ascending(lastAt, lastEnd, at);
     lastAt = at;
     lastEnd = end;
     map.set(key, read(reader, depth + 1));

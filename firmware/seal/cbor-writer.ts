@@ -15,6 +15,8 @@ export class CborWriter {
   readonly buffer: Uint8Array;
   position = 0;
   fault: WriteFault | '' = '';
+  /** Whether nothing has been refused: the same as no fault, without a string, which XS would copy to compare. */
+  ok = true;
   #limit: number;
   readonly #float = new DataView(new ArrayBuffer(8));
 
@@ -31,12 +33,16 @@ export class CborWriter {
   reset(at = 0, limit: number = this.buffer.length): void {
     this.position = at;
     this.#limit = limit;
+    if (this.ok) return;
+    this.ok = true;
     this.fault = '';
   }
 
   /** Refuses everything that follows: for callers that find something wrong with what they were given. */
   refuse(fault: WriteFault): void {
-    if (this.fault === '') this.fault = fault;
+    if (!this.ok) return;
+    this.ok = false;
+    this.fault = fault;
   }
 
   uint(value: number): void {
@@ -45,7 +51,7 @@ export class CborWriter {
   }
 
   number(value: number): void {
-    if (this.fault !== '') return;
+    if (!this.ok) return;
     if (Math.floor(value) === value) this.#integer(value);
     else this.#fraction(value);
   }
@@ -133,7 +139,7 @@ export class CborWriter {
 
   #fraction(value: number): void {
     if (Number.isNaN(value)) this.refuse('not-finite');
-    if (this.fault !== '') return;
+    if (!this.ok) return;
     const float = this.#float;
     float.setFloat32(0, value);
     let size = 9;
@@ -187,9 +193,9 @@ export class CborWriter {
   }
 
   #room(size: number): boolean {
-    if (this.fault !== '') return false;
+    if (!this.ok) return false;
     if (size <= this.#limit - this.position) return true;
-    this.fault = 'overflow';
+    this.refuse('overflow');
     return false;
   }
 }

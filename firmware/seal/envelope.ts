@@ -78,7 +78,7 @@ export class EnvelopeReader {
     }
     if (key !== 5) reader.refuse('unexpected-key');
     this.prevAt = reader.fixed(SHORT_TAG_BYTES);
-    if (reader.fault === '' && this.seq === 0) {
+    if (reader.ok && this.seq === 0) {
       for (let i = 0; i < SHORT_TAG_BYTES; i++)
         if (bytes[this.prevAt + i] !== 0) reader.refuse('previous-tag');
     }
@@ -86,7 +86,7 @@ export class EnvelopeReader {
     this.recordsAt = reader.position;
     const count = reader.array();
     if (count === 0) reader.refuse('no-record');
-    for (let i = 0; i < count && reader.fault === ''; i++) checkRecord(reader);
+    for (let i = 0; i < count && reader.ok; i++) checkRecord(reader);
     this.recordsEnd = reader.position;
     this.kind = 0;
     if (left === 1) {
@@ -132,10 +132,10 @@ export function readRecords(bytes: Uint8Array, from: number, to: number): SenmlR
   reader.reset(bytes, from, to);
   const records: SenmlRecord[] = [];
   const count = reader.array();
-  for (let i = 0; i < count && reader.fault === ''; i++) {
+  for (let i = 0; i < count && reader.ok; i++) {
     const record: SenmlRecord = { n: '' };
     const pairs = reader.map();
-    for (let k = 0; k < pairs && reader.fault === ''; k++) {
+    for (let k = 0; k < pairs && reader.ok; k++) {
       const key = reader.uint();
       if (key === SenmlLabel.name) record.n = readText(reader);
       else if (key === SenmlLabel.unit) record.u = readText(reader);

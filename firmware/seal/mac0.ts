@@ -86,7 +86,7 @@ export class Mac0Writer {
     const headBytes = size < 24 ? 1 : size < 256 ? 2 : 3;
     const length = HEADER_BYTES + headBytes + size + TAG_HEAD_BYTES + TAG_BYTES;
     if (length > this.#maxBytes) this.payload.refuse('overflow');
-    if (this.payload.fault !== '') return 0;
+    if (!this.payload.ok) return 0;
     const headAt = PAYLOAD_AT - headBytes;
     if (headBytes === 1) buffer[headAt] = 0x40 | size;
     else if (headBytes === 2) {

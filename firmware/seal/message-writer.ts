@@ -136,7 +136,7 @@ export class MessageWriter {
     out.array(2);
     out.uint(VERSION);
     out.bytes(exactly(bytes, size));
-    return out.fault === '' ? out.position : 0;
+    return out.ok ? out.position : 0;
   }
 
   #begin(id: Uint8Array, pairs: number, kind: number, nonces: SessionNonces): CborWriter {

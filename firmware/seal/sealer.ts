@@ -166,7 +166,7 @@ export class Sealer implements RecordWriter {
       out.uint(7);
       out.uint(this.#kind);
     }
-    if (mac === undefined || out.fault !== '') return 0;
+    if (mac === undefined || !out.ok) return 0;
     const buffer = this.buffer;
     buffer[this.#countAt] = 0x80 | this.#records;
     const length = this.#message.finish(mac);

@@ -101,6 +101,12 @@ test('no claim makes the reader do more than the bytes there are worth', t => {
   ]) {
     t.deepEqual(decodeValue(hex(`${claim}00`)), { fault: 'truncated' });
   }
-  // An item has at least one byte: within what remains, a count is bounded by it.
+  // At the head already, before any item is looked at: an item has at least one byte, a pair two.
+  for (const head of ['82 00', 'a2 00 00 00', 'a1 00', '42 00', '62 61']) {
+    const r = reader(head.replaceAll(' ', ''));
+    r.next();
+    t.is(r.fault, 'truncated', head);
+    t.is(r.position, 1, head);
+  }
   t.deepEqual(decodeValue(hex(`9a000fffff${'00'.repeat(10)}`)), { fault: 'truncated' });
 });
