@@ -1,0 +1,114 @@
+/**
+ * All that a subscriber remembers, as lines of its state file:
+ *
+ * | line | says |
+ * |---|---|
+ * | `{"d":…}` | a device, in a snapshot (`DeviceSnapshot`) |
+ * | `{"r":[[device, epoch, from, to, final, sdk], …]}` | readings taken, in order: sequences [from, to); `final`: the last one ends the epoch |
+ * | `{"x":[device, fromEpoch, fromSeq, toEpoch, toSeq]}` | a gap became final |
+ * | `{"h":[number, device, site, base64url]}` | an envelope of an unknown device is held |
+ * | `{"u":[number, …]}` | held envelopes are held no more |
+ */
+import { Held, type HeldLimits } from './held.js';
+import { type DeviceSnapshot, type Gap, type GapListener, History } from './history.js';
+import type { OpenedReading } from './open.js';
+import { endsEpoch } from './open.js';
+import type { StateModel } from './state-file.js';
+
+type Run = [device: string, epoch: number, from: number, to: number, final: 0 | 1, sdk: 0 | 1];
+
+export class Memory implements StateModel {
+  readonly history: History;
+  readonly held: Held;
+  #runs: Run[] = [];
+  #lines: unknown[] = [];
+
+  constructor(limits: HeldLimits, listener: GapListener) {
+    this.history = new History(listener);
+    this.held = new Held(limits);
+  }
+
+  take(reading: OpenedReading): ReturnType<History['take']> {
+    const { device, epoch, seq, sdk } = reading;
+    const final = endsEpoch(reading);
+    const taken = this.history.take(device, epoch, seq, final, sdk);
+    if (taken === 'new') this.#note(device, epoch, seq, final, sdk);
+    return taken;
+  }
+
+  giveUp(gap: Gap): void {
+    this.history.giveUp(gap);
+    this.#flushRuns();
+    this.#lines.push({ x: [gap.device, gap.fromEpoch, gap.fromSeq, gap.toEpoch, gap.toSeq] });
+  }
+
+  /** @returns how many older ones had to go */
+  hold(device: string, site: string, bytes: Uint8Array): number {
+    const { added, dropped } = this.held.add(device, site, Uint8Array.from(bytes));
+    this.#lines.push({ h: [added.number, device, site, Buffer.from(bytes).toString('base64url')] });
+    return dropped.length;
+  }
+
+  release(number: number): void {
+    this.held.remove(number);
+    this.#lines.push({ u: [number] });
+  }
+
+  /** The lines since the last call. */
+  drain(): unknown[] {
+    this.#flushRuns();
+    const lines = this.#lines;
+    this.#lines = [];
+    return lines;
+  }
+
+  apply(line: unknown): boolean {
+    try {
+      return this.#apply(line as Record<string, unknown>);
+    } catch {
+      return false; // its checksum was right, but it is none of ours
+    }
+  }
+
+  *snapshot(): Iterable<unknown> {
+    yield* this.history.snapshot();
+    for (const { number, device, site, bytes } of this.held.list()) {
+      yield { h: [number, device, site, Buffer.from(bytes).toString('base64url')] };
+    }
+  }
+
+  #apply(line: Record<string, unknown>): boolean {
+    if ('d' in line) this.history.restore(line as unknown as DeviceSnapshot);
+    else if ('r' in line) {
+      for (const [device, epoch, from, to, final, sdk] of line.r as Run[]) {
+        for (let seq = from; seq < to; seq++) {
+          this.history.take(device, epoch, seq, final === 1 && seq === to - 1, sdk === 1);
+        }
+      }
+    } else if ('x' in line) {
+      const [device, fromEpoch, fromSeq, toEpoch, toSeq] = line.x as [string, number, number, number, number];
+      this.history.giveUp({ device, fromEpoch, fromSeq, toEpoch, toSeq });
+    } else if ('h' in line) {
+      const [number, device, site, text] = line.h as [number, string, string, string];
+      this.held.add(device, site, Buffer.from(text, 'base64url'), number);
+    } else if ('u' in line) for (const number of line.u as number[]) this.held.remove(number);
+    else return false;
+    return true;
+  }
+
+  #note(device: string, epoch: number, seq: number, final: boolean, sdk: boolean): void {
+    const last = this.#runs.at(-1);
+    if (last !== undefined && last[0] === device && last[1] === epoch && last[3] === seq && last[4] === 0) {
+      last[3] = seq + 1;
+      last[4] = final ? 1 : 0;
+      return;
+    }
+    this.#runs.push([device, epoch, seq, seq + 1, final ? 1 : 0, sdk ? 1 : 0]);
+  }
+
+  #flushRuns(): void {
+    if (this.#runs.length === 0) return;
+    this.#lines.push({ r: this.#runs });
+    this.#runs = [];
+  }
+}

@@ -1,0 +1,311 @@
+/**
+ * Opens what comes from the broker: each message is verified, printed if it is a reading that was not had before, made
+ * durable as had, and only then acknowledged. Everything that comes while a batch is being made durable is the next
+ * batch.
+ *
+ * The order is output, state, PUBACK. A crash between output and state repeats readings of the batch; a crash before the
+ * output loses nothing, since the broker still has them.
+ */
+import { type Digest, toHex } from '../../firmware/seal/index.js';
+import type { Fault } from '../fault.js';
+import type { KeyringView } from '../keyring/entry.js';
+import type { Broker, BrokerOptions, Clock, Log, Random, Storage } from '../ports.js';
+import { decodeStatus } from '../uplink/status.js';
+import { parseTopic } from '../uplink/topics.js';
+import { Feed } from './feed.js';
+import type { Gap } from './history.js';
+import { Memory } from './memory.js';
+import { type OpenedReading, Opener } from './open.js';
+import { RecentTags } from './recent-tags.js';
+import type { GapStage, Report } from './report.js';
+import { Settling } from './settling.js';
+import { StateFile } from './state-file.js';
+
+/** Where readings and reports go. */
+export interface SubscriberSink {
+  /** @param sha256 of the message's bytes, hex */
+  reading(reading: OpenedReading, sha256: string): void;
+  report(report: Report): void;
+  /** Resolves when the readings so far are out of our hands. @throws Fault when nobody reads them any more */
+  flush(): Promise<void>;
+}
+
+export interface SubscriberPorts {
+  readonly broker: Broker;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly digest: Digest;
+  readonly keyring: KeyringView;
+  readonly sink: SubscriberSink;
+}
+
+export interface SubscriberOptions {
+  /** Its client id is the subscriber's identity. */
+  readonly broker: Omit<BrokerOptions, 'cleanStart' | 'will'>;
+  readonly stateDirectory: string;
+  /** `run` ends after so many readings; 0: never. */
+  readonly readings: number;
+  readonly maxHeld?: number;
+  readonly maxHeldBytes?: number;
+  readonly minBackoffMs?: number;
+  readonly maxBackoffMs?: number;
+}
+
+interface Waiting {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const RECENT_TAGS = 16_384;
+const MAX_HELD = 1000;
+const MAX_HELD_BYTES = 1024 * 1024;
+/** Messages of one batch: bounds what repeats after a crash, and the size of a state line. */
+const MAX_BATCH = 1000;
+const MAX_SITE_CHARS = 128;
+
+export class Subscriber {
+  readonly #ports: SubscriberPorts;
+  readonly #options: SubscriberOptions;
+  readonly #opener: Opener;
+  readonly #memory: Memory;
+  readonly #settling = new Settling();
+  readonly #recent = new RecentTags(RECENT_TAGS);
+  readonly #siteOf = new Map<string, string>();
+  readonly #hash = new Uint8Array(32);
+  readonly #feed: Feed;
+  #state: StateFile | undefined;
+  #waiting: Waiting[] = [];
+  #working: Promise<void> | undefined;
+  #keyringChanged = false;
+  #printed = 0;
+  #finish: (() => void) | undefined;
+  #fail: ((error: unknown) => void) | undefined;
+  #stopped = false;
+
+  private constructor(ports: SubscriberPorts, options: SubscriberOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#opener = new Opener(ports.keyring, ports.digest);
+    const limits = {
+      maxCount: options.maxHeld ?? MAX_HELD,
+      maxBytes: options.maxHeldBytes ?? MAX_HELD_BYTES,
+    };
+    this.#memory = new Memory(limits, (event, gap) => this.#gap(STAGES[event], gap));
+    this.#feed = new Feed(
+      ports,
+      options.broker,
+      {
+        message: (topic, payload) => this.#message(topic, payload),
+        online: broker => this.#connection(true, `connected to ${broker}`, ''),
+        offline: (fault: Fault) => this.#connection(false, fault.message, fault.remedy),
+      },
+      { minMs: options.minBackoffMs ?? 500, maxMs: options.maxBackoffMs ?? 30_000 },
+    );
+  }
+
+  /** Loads the state. @throws Fault `state-unusable` */
+  static async open(ports: SubscriberPorts, options: SubscriberOptions): Promise<Subscriber> {
+    const subscriber = new Subscriber(ports, options);
+    subscriber.#state = await StateFile.open(ports, options.stateDirectory, subscriber.#memory);
+    for (const [device, epoch] of subscriber.#memory.history.tops())
+      subscriber.#opener.accepted(device, epoch);
+    subscriber.#memory.history.changed();
+    for (const { device } of subscriber.#memory.history.gaps()) subscriber.#watch(device);
+    // Envelopes of devices that were added to the keyring meanwhile.
+    subscriber.#keyringChanged = subscriber.#memory.held.size > 0;
+    subscriber.#loaded = true;
+    return subscriber;
+  }
+
+  #loaded = false;
+
+  /** Readings printed. */
+  get printed(): number {
+    return this.#printed;
+  }
+
+  /** Resolves after the wanted number of readings or `close`; rejects when the output can't be written. */
+  async run(): Promise<void> {
+    const finished = new Promise<void>((resolve, reject) => {
+      this.#finish = resolve;
+      this.#fail = reject;
+    });
+    this.#work();
+    if (!this.#stopped) this.#feed.start();
+    try {
+      await finished;
+    } finally {
+      this.#stopped = true;
+      await this.#feed.close();
+      await this.#working;
+      await this.#state?.close();
+    }
+  }
+
+  /** Ends `run` after the batch at hand. */
+  close(): void {
+    this.#stopped = true;
+    this.#finish?.();
+  }
+
+  /** The keyring has other devices than before: held envelopes are looked at again. */
+  keyringChanged(): void {
+    this.#keyringChanged = true;
+    this.#work();
+  }
+
+  #message(topic: string, payload: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ topic, payload, resolve, reject });
+      this.#work();
+    });
+  }
+
+  #work(): void {
+    if (this.#working !== undefined || this.#stopped) return;
+    this.#working = this.#batches().finally(() => {
+      this.#working = undefined;
+      if (this.#waiting.length > 0 && !this.#stopped) this.#work();
+    });
+  }
+
+  async #batches(): Promise<void> {
+    // What came in the same turn belongs to the same batch.
+    await Promise.resolve();
+    while ((this.#waiting.length > 0 || this.#keyringChanged) && !this.#stopped) {
+      const batch = this.#waiting.splice(0, MAX_BATCH);
+      const done = this.#open(batch);
+      try {
+        await this.#ports.sink.flush();
+      } catch (error) {
+        this.#stopped = true;
+        this.#fail?.(error);
+        return;
+      }
+      try {
+        for (const line of this.#memory.drain()) this.#state!.append(line);
+        await this.#state!.commit();
+      } catch (error) {
+        // Nothing of this is acknowledged: it comes again, as duplicates, and is made durable then.
+        this.#ports.log.error('subscriber-state-not-durable', { error: String(error) });
+        for (const { reject } of batch)
+          reject(new Error(`the state can't be made durable: ${String(error)}`));
+        continue;
+      }
+      // Printed and durable: the broker may forget them.
+      for (let i = 0; i < done; i++) batch[i].resolve();
+      if (this.#enough) {
+        this.#stopped = true;
+        // After the PUBACKs, which are written at the end of this turn.
+        this.#ports.clock.after(0, () => this.#finish?.());
+      }
+    }
+  }
+
+  get #enough(): boolean {
+    return this.#options.readings > 0 && this.#printed >= this.#options.readings;
+  }
+
+  /** @returns how many messages were handled: not all when enough readings were printed */
+  #open(batch: readonly Waiting[]): number {
+    if (this.#keyringChanged) {
+      this.#keyringChanged = false;
+      this.#release();
+    }
+    let done = 0;
+    for (; done < batch.length && !this.#enough; done++) {
+      const { topic, payload } = batch[done];
+      const parsed = parseTopic(topic);
+      if (parsed?.kind === 'sealed') this.#sealed(payload, topic, parsed.site.slice(0, MAX_SITE_CHARS));
+      else if (parsed?.kind === 'status') this.#status(payload, parsed.site, parsed.gateway);
+    }
+    for (const device of this.#memory.history.changed()) this.#watch(device);
+    return done;
+  }
+
+  #sealed(bytes: Uint8Array, topic: string, site: string): void {
+    const opened = this.#opener.open(bytes);
+    if (opened.ok) {
+      // What came before the keyring knew the device goes first.
+      if (this.#memory.held.has(opened.device)) this.#release(opened.device);
+      if (!this.#enough) this.#take(opened, bytes, site);
+      return;
+    }
+    const { reason, device } = opened;
+    if (reason === 'unknown-device' && device !== undefined) this.#hold(device, bytes, site);
+    else this.#ports.sink.report({ kind: 'refused', reason, topic, ...(device !== undefined && { device }) });
+  }
+
+  #take(reading: OpenedReading, bytes: Uint8Array, site: string): void {
+    const { device, epoch, seq, tag8, prev8 } = reading;
+    if (this.#siteOf.get(device) !== site) this.#siteOf.set(device, site);
+    const taken = this.#memory.take(reading);
+    if (taken === 'stale') {
+      this.#ports.sink.report({ kind: 'stale', device, epoch, seq });
+      return;
+    }
+    const known = this.#recent.get(device, epoch, seq);
+    const before = prev8 === '' || seq === 0 ? undefined : this.#recent.get(device, epoch, seq - 1);
+    if ((known !== undefined && known !== tag8) || (before !== undefined && before !== prev8)) {
+      this.#ports.sink.report({ kind: 'fork', device, epoch, seq });
+    }
+    if (taken === 'seen') return;
+    this.#recent.set(device, epoch, seq, tag8);
+    this.#opener.accepted(device, epoch);
+    this.#ports.digest.sha256(bytes, 0, bytes.length, this.#hash, 0);
+    this.#ports.sink.reading(reading, toHex(this.#hash));
+    this.#printed++;
+  }
+
+  #hold(device: string, bytes: Uint8Array, site: string): void {
+    const { held } = this.#memory;
+    if (!held.has(device)) this.#ports.sink.report({ kind: 'unknown-device', device });
+    else if (held.includes(device, bytes)) return; // the broker sent it again
+    const dropped = this.#memory.hold(device, site, bytes);
+    if (dropped > 0) this.#ports.sink.report({ kind: 'held-dropped', count: dropped });
+  }
+
+  /** Opens held envelopes whose device the keyring has by now. */
+  #release(device?: string): void {
+    for (const held of this.#memory.held.list(device)) {
+      if (this.#enough) return;
+      const opened = this.#opener.open(held.bytes);
+      if (!opened.ok && opened.reason === 'unknown-device') continue;
+      this.#memory.release(held.number);
+      if (opened.ok) this.#take(opened, held.bytes, held.site);
+      else {
+        const { reason } = opened;
+        this.#ports.sink.report({ kind: 'refused', reason, topic: '(held)', device: held.device });
+      }
+    }
+  }
+
+  #status(payload: Uint8Array, site: string, gateway: string): void {
+    const status = decodeStatus(payload);
+    if (status === undefined || status.site !== site || status.gateway !== gateway) return;
+    for (const device of this.#memory.history.changed()) this.#watch(device);
+    for (const gap of this.#settling.status(status)) {
+      this.#memory.giveUp(gap);
+      this.#gap('final', gap);
+    }
+  }
+
+  #watch(device: string): void {
+    this.#settling.keep(device, this.#memory.history.gapsOf(device), this.#siteOf.get(device));
+  }
+
+  #gap(stage: GapStage, gap: Gap): void {
+    // While the state is loaded, what it tells was told before.
+    if (this.#loaded) this.#ports.sink.report({ kind: 'gap', stage, gap });
+  }
+
+  #connection(online: boolean, text: string, remedy: string): void {
+    this.#ports.sink.report({ kind: 'connection', online, text, remedy });
+  }
+}
+
+const STAGES = { noticed: 'provisional', closed: 'closed', forgotten: 'forgotten' } as const;
