@@ -45,8 +45,12 @@ export async function runCommand(
   const program = new Command('sovereign').exitOverride();
   register(program, terminal);
   const capture = {
-    writeOut: (text: string) => void (written.out += text),
-    writeErr: (text: string) => void (written.err += text),
+    writeOut: (text: string) => {
+      written.out += text;
+    },
+    writeErr: (text: string) => {
+      written.err += text;
+    },
   };
   for (const command of program.commands) {
     command.exitOverride().configureOutput(capture);

@@ -1,0 +1,79 @@
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { checkClock, checkNode } from '../../../host/cli/doctor/machine.js';
+import { register } from '../../../host/cli/doctor.js';
+import { register as init } from '../../../host/cli/init.js';
+import { runCommand, temporary } from './commands.js';
+
+async function setUp(t: ExecutionContext, port: number) {
+  const directory = temporary(t);
+  await runCommand(init, ['init', '--dir', directory]);
+  const config = join(directory, 'config.yaml');
+  const edit = (from: string | RegExp, to: string) =>
+    writeFileSync(config, readFileSync(config, 'utf8').replace(from, to));
+  edit('127.0.0.1:1883', `127.0.0.1:${port}`);
+  const run = (...args: string[]) => runCommand(register, ['doctor', '--config', config, ...args]);
+  return { directory, edit, run };
+}
+
+async function listening(t: ExecutionContext): Promise<number> {
+  const server = createServer(socket => socket.destroy());
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+test('a machine that has what is needed', async t => {
+  const { run } = await setUp(t, await listening(t));
+  const { fault, json } = await run('--json');
+  t.is(fault, undefined);
+  const found = json();
+  t.deepEqual(
+    found.filter(({ state }) => state === 'wrong'),
+    [],
+  );
+  for (const check of ['node', 'flock', 'clock', 'config', 'keyring', 'data', 'space', 'broker'])
+    t.true(
+      found.some(finding => finding.check === check),
+      check,
+    );
+  t.regex((await run()).out, /everything that is needed is there\n$/);
+});
+
+test('each thing that is wrong is named with its remedy', async t => {
+  const { directory, edit, run } = await setUp(t, 1);
+  chmodSync(join(directory, 'keyring.yaml'), 0o644);
+  edit('  tcp:', '  serial: [{ port: /dev/no-such-board }]\n  tcp:');
+  edit('# username: gateway', 'username: u\n  passwordFile: none');
+  edit('data: data', 'data: config.yaml');
+  const { fault, json, out } = await run('--json');
+  t.is(fault?.code, 'doctor', out);
+  const wrong = json().filter(({ state }) => state === 'wrong');
+  t.deepEqual(
+    wrong.map(({ check }) => check),
+    ['keyring', 'data', 'serial', 'broker', 'broker'],
+  );
+  t.is(wrong[0].remedy, `chmod 600 ${join(directory, 'keyring.yaml')}`);
+  for (const { check, remedy } of wrong) t.truthy(remedy, String(check));
+  t.is(fault?.message, '5 things are missing or wrong');
+});
+
+test('a configuration that is wrong or missing', async t => {
+  const { run, edit, directory } = await setUp(t, 1);
+  edit('site:', 'sitte:');
+  const { fault, out } = await run();
+  t.is(fault?.code, 'doctor');
+  t.regex(out, /WRONG {2}config .*2 problems in[\s\S]*did you mean site\?/);
+  const missing = await runCommand(register, ['doctor', '--config', join(directory, 'none.yaml')]);
+  t.regex(missing.out, /there is no configuration/);
+});
+
+test('versions of Node and clocks that were never set', async t => {
+  t.is(checkNode('20.15.0').state, 'ok');
+  t.is(checkNode('22.1.0').state, 'ok');
+  t.is(checkNode('20.14.9').state, 'wrong');
+  t.is(checkNode('18.20.0').state, 'wrong');
+  t.like(await checkClock(() => 0), [{ check: 'clock', state: 'wrong' }]);
+});

@@ -1,0 +1,48 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { Keyring } from '../../../host/keyring/file.js';
+import { run } from '../../support/program.js';
+import { temporary } from './commands.js';
+
+async function site(t: ExecutionContext): Promise<string> {
+  const cwd = temporary(t);
+  t.is((await run(['init'], { cwd })).code, 0);
+  return cwd;
+}
+
+test('commands at the same time lose nothing: every device that was printed is in the keyring', async t => {
+  const cwd = await site(t);
+  const runs = await Promise.all(
+    Array.from({ length: 6 }, (_, i) => run(['device', 'add', '--json', '--name', `d${i}`], { cwd })),
+  );
+  const keyring = Keyring.parse(readFileSync(join(cwd, 'keyring.yaml'), 'utf8'), 'keyring.yaml');
+  t.is(keyring.size, 6);
+  for (const { code, lines, errors } of runs) {
+    t.is(code, 0, errors);
+    const { device, name, chain } = JSON.parse(lines[0]);
+    t.is(keyring.get(device)?.name, name);
+    t.is(Buffer.from(keyring.get(device)!.chain).toString('hex'), chain);
+  }
+});
+
+test('status 0 when done, 1 when it failed, 2 for wrong usage', async t => {
+  const cwd = await site(t);
+  const failed = await run(['init'], { cwd });
+  t.is(failed.code, 1);
+  t.regex(failed.errors, /^sovereign: .*config\.yaml is there already/);
+  const status = await run(['status'], { cwd });
+  t.is(status.code, 1);
+  t.regex(status.errors, /no gateway runs/);
+  writeFileSync(join(cwd, 'x'), 'x');
+  t.is((await run(['verify', 'x'], { cwd })).code, 1);
+  for (const args of [
+    ['device', 'add', '--sdk', 'x'],
+    ['device', 'remove'],
+    ['device', 'resync', 'x', '--epoch', '-1'],
+    ['verify'],
+    ['init', '--colour'],
+    ['nonsense'],
+  ])
+    t.is((await run(args, { cwd })).code, 2, args.join(' '));
+});
