@@ -43,11 +43,12 @@ export function measureDevice(count: number, warmUp: number): Promise<Measured> 
     const before = await xs.heap();
     const { meter, envelopes } = await cycles(xs, count);
     const after = await xs.heap();
+    const nothing = (await xs.call<Heap>('#taken', 'idle')).value;
     const garbage = (await xs.call<Heap>('#taken', 'device')).value;
     return {
       meter: Math.round(meter / envelopes.length),
-      garbageSlots: garbage.slots,
-      garbageChunkBytes: garbage.chunkBytes,
+      garbageSlots: garbage.slots - nothing.slots,
+      garbageChunkBytes: garbage.chunkBytes - nothing.chunkBytes,
       growthSlots: after.slots - before.slots,
       growthChunkBytes: after.chunkBytes - before.chunkBytes,
     };
