@@ -25,7 +25,7 @@ export interface JournalOptions {
   directory: string;
   /** A new segment begins when the present one has reached this. 8 MiB. */
   segmentBytes?: number;
-  /** Bytes of one write at most, a line aside; 256 KiB. */
+  /** Bytes of one write at most, a line aside; 512 KiB. */
   maxBatchBytes?: number;
   /** What may wait for the disk before append() says no; 8 MiB. */
   maxPendingBytes?: number;
@@ -66,7 +66,7 @@ export class Journal {
     cursors: Iterable<DurablePlace>,
     found: Recovered,
   ) {
-    const { directory, segmentBytes = 8 << 20, maxBatchBytes = 256 << 10 } = options;
+    const { directory, segmentBytes = 8 << 20, maxBatchBytes = 512 << 10 } = options;
     const { maxPendingBytes = 8 << 20, reserveBytes = 0, retainMs = 0, retainBytes = 0 } = options;
     this.#ports = ports;
     this.#cursors = new Set(cursors);

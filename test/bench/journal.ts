@@ -1,0 +1,229 @@
+/**
+ * The journal beside what the disk can do: appends through its public interface against a bare loop of write
+ * and fdatasync with the same bytes in the same groups, and the opening of a small and a large journal.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Entry, ReadingEntry } from '../../host/journal/entry.js';
+import { Journal } from '../../host/journal/journal.js';
+import { systemClock } from '../../host/node/clock.js';
+import { silentLog } from '../../host/node/log.js';
+import { NodeStorage } from '../../host/node/storage.js';
+import type { Storage, StorageFile } from '../../host/ports.js';
+
+export interface Row {
+  name: string;
+  value: number;
+  unit: string;
+  /** The same measure of the reference in the same run. */
+  reference?: number;
+}
+
+export interface JournalBenchOptions {
+  /** Where to write; a new directory under the system's for temporary files. */
+  directory?: string;
+  /** Readings of the large journal that is opened; the small one has a hundredth. 2,000,000. */
+  backlog?: number;
+  /** Groups per measurement. */
+  groups?: number;
+  groupSizes?: readonly number[];
+}
+
+const DEVICES = 50;
+const ENVELOPE_BYTES = 130;
+const RUNS = 3;
+
+/** What goes to and from the disk. */
+interface Counts {
+  written: number;
+  writes: number;
+  syncs: number;
+  read: number;
+  opened: Set<string>;
+}
+
+export async function benchJournal(options: JournalBenchOptions = {}): Promise<Row[]> {
+  const { backlog = 2_000_000, groups = 400, groupSizes = [16, 64, 256, 1024] } = options;
+  const directory = await mkdtemp(join(options.directory ?? tmpdir(), 'sovereign-bench-'));
+  const rows: Row[] = [];
+  try {
+    for (const size of groupSizes) rows.push(...(await benchAppend(directory, size, groups)));
+    for (const count of [Math.round(backlog / 100), backlog])
+      rows.push(...(await benchOpen(directory, count)));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+  return rows;
+}
+
+async function benchAppend(directory: string, size: number, groups: number): Promise<Row[]> {
+  const rates: number[] = [];
+  const bare: number[] = [];
+  let bytes = 0;
+  for (let run = 0; run < RUNS; run++) {
+    const counts = newCounts();
+    const journal = await openIn(join(directory, `append-${size}-${run}`), counts);
+    const entries = readings(size * groups);
+    const began = performance.now();
+    await inGroups(journal, entries, size);
+    rates.push((entries.length / (performance.now() - began)) * 1000);
+    await journal.close();
+    bytes = counts.written / entries.length;
+    bare.push(await bareLoop(join(directory, `bare-${size}-${run}`), Math.round(bytes * size), groups, size));
+  }
+  const name = `journal append, groups of ${size}`;
+  return [
+    { name, value: Math.round(median(rates)), unit: 'readings/s', reference: Math.round(median(bare)) },
+    {
+      name: `${name}, share of a bare write + fdatasync loop`,
+      value: percent(median(rates), median(bare)),
+      unit: '%',
+    },
+    {
+      name: `${name}, bytes written per reading (envelope ${ENVELOPE_BYTES})`,
+      value: Math.round(bytes * 10) / 10,
+      unit: 'bytes',
+      reference: 1.6 * ENVELOPE_BYTES + 100,
+    },
+  ];
+}
+
+/** Keeps one group in flight and one being gathered, as a busy gateway does. */
+function inGroups(journal: Journal, entries: readonly Entry[], size: number): Promise<void> {
+  let next = 0;
+  let durable = 0;
+  const fill = (inFlight: number) => {
+    while (next < entries.length && next - durable < inFlight) {
+      if (!journal.append(entries[next++])) throw new Error('the journal took no more');
+    }
+  };
+  return new Promise(resolve => {
+    journal.onDurable(batch => {
+      durable += batch.length;
+      if (durable === entries.length) resolve();
+      else fill(2 * size);
+    });
+    fill(size);
+    // The first group is on its way before the second one is gathered.
+    setImmediate(() => fill(2 * size));
+  });
+}
+
+/** The same groups with nothing around them; what write and fdatasync alone allow, in readings/s. */
+async function bareLoop(path: string, groupBytes: number, groups: number, size: number): Promise<number> {
+  const file = await new NodeStorage().open(path, 'create');
+  const buffer = Buffer.alloc(groupBytes, 0x41);
+  const began = performance.now();
+  for (let i = 0; i < groups; i++) {
+    await file.write(buffer, i * groupBytes);
+    await file.sync();
+  }
+  const seconds = (performance.now() - began) / 1000;
+  await file.close();
+  return (groups * size) / seconds;
+}
+
+async function benchOpen(directory: string, count: number): Promise<Row[]> {
+  const path = join(directory, `open-${count}`);
+  const journal = await openIn(path, newCounts());
+  const chunk = 20_000;
+  for (let done = 0; done < count; done += chunk) {
+    await inGroups(journal, readings(Math.min(chunk, count - done), done), 1000);
+  }
+  await journal.close();
+  const times: number[] = [];
+  let counts = newCounts();
+  for (let run = 0; run < RUNS; run++) {
+    counts = newCounts();
+    const began = performance.now();
+    const again = await openIn(path, counts);
+    times.push(performance.now() - began);
+    const total = [...again.positions.values()].reduce((sum, position) => sum + position.readings, 0);
+    if (total !== count) throw new Error(`${total} of ${count} readings after opening`);
+    await again.close();
+  }
+  const name = `open a journal of ${count} readings`;
+  return [
+    { name, value: Math.round(median(times) * 10) / 10, unit: 'ms' },
+    { name: `${name}: segments read`, value: counts.opened.size, unit: 'segments' },
+    { name: `${name}: bytes read`, value: counts.read, unit: 'bytes' },
+  ];
+}
+
+function openIn(directory: string, counts: Counts): Promise<Journal> {
+  return Journal.open({ storage: counting(counts), clock: systemClock, log: silentLog }, { directory });
+}
+
+function readings(count: number, before = 0): ReadingEntry[] {
+  const entries: ReadingEntry[] = [];
+  for (let i = 0; i < count; i++) {
+    const bytes = Buffer.alloc(ENVELOPE_BYTES, i & 0xff);
+    bytes[0] = 0x84;
+    bytes[1] = 0x4d;
+    bytes.writeUInt32BE(before + i, 40);
+    entries.push({
+      kind: 'reading',
+      at: 1_780_000_000_000 + before + i,
+      link: 'tcp:192.0.2.7',
+      device: ((before + i) % DEVICES).toString(16).padStart(16, '0'),
+      epoch: 12,
+      seq: Math.floor((before + i) / DEVICES),
+      bytes,
+      tag8: '0011223344556677',
+      final: false,
+      offset: -1,
+    });
+  }
+  return entries;
+}
+
+function newCounts(): Counts {
+  return { written: 0, writes: 0, syncs: 0, read: 0, opened: new Set() };
+}
+
+function counting(counts: Counts): Storage {
+  const real = new NodeStorage();
+  return {
+    list: directory => real.list(directory),
+    ensureDirectory: directory => real.ensureDirectory(directory),
+    syncDirectory: directory => real.syncDirectory(directory),
+    rename: (from, to) => real.rename(from, to),
+    remove: path => real.remove(path),
+    space: path => real.space(path),
+    open: async (path, mode) => {
+      if (mode === 'read') counts.opened.add(path);
+      return countingFile(await real.open(path, mode), counts);
+    },
+  };
+}
+
+function countingFile(file: StorageFile, counts: Counts): StorageFile {
+  return {
+    read: async (target, position) => {
+      const read = await file.read(target, position);
+      counts.read += read;
+      return read;
+    },
+    write: async (source, position) => {
+      const written = await file.write(source, position);
+      counts.written += written;
+      counts.writes++;
+      return written;
+    },
+    sync: () => {
+      counts.syncs++;
+      return file.sync();
+    },
+    size: () => file.size(),
+    close: () => file.close(),
+  };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1];
+}
+
+function percent(value: number, reference: number): number {
+  return Math.round((value / reference) * 1000) / 10;
+}
