@@ -5,7 +5,11 @@
  * Control lines: opening a port asserts DTR and RTS together, which boards with an auto-reset circuit take
  * as "run" and a Pico as "a terminal is there". Nothing here touches them afterwards, and they are not
  * dropped on close (`hupcl`): one falling before the other resets an ESP32.
+ *
+ * Unplugging: the kernel then answers reads with "0 bytes", at which `serialport` reads again at once, for ever.
+ * So the name in /dev is looked at twice a second, and the port closed when it is gone or stands for another.
  */
+import { stat } from 'node:fs/promises';
 import { SerialPort } from 'serialport';
 import { systemCode } from '../fault.js';
 import type { Clock, Link, LinkHandler, LinkSource, Log, Timer } from '../ports.js';
@@ -19,6 +23,7 @@ export interface SerialOptions {
 }
 
 const MAX_PENDING_BYTES = 64 * 1024;
+const LOOK_MS = 500;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 5_000;
 /** A link that lived this long was a good one: the next retry is quick again. */
@@ -31,6 +36,7 @@ export class SerialSource implements LinkSource {
   #accept: ((link: Link) => LinkHandler) | undefined;
   #link: SerialLink | undefined;
   #retry: Timer | undefined;
+  #looking: Timer | undefined;
   #retryMs = FIRST_RETRY_MS;
   #lastProblem = '';
   #closing: Promise<void> = Promise.resolve();
@@ -68,7 +74,7 @@ export class SerialSource implements LinkSource {
     const { port: path, baud: baudRate } = this.#options;
     return new Promise(resolve => {
       const port = new SerialPort({ path, baudRate, hupcl: false, autoOpen: false });
-      port.on('error', () => {}); // `close` follows, or the callback of `open` says it
+      port.on('error', error => this.#link?.end(error.message)); // not always followed by `close`
       port.open(error => {
         if (error) this.#failed(error);
         else this.#opened(port);
@@ -92,9 +98,11 @@ export class SerialSource implements LinkSource {
     });
     this.#link = link;
     link.handler = this.#accept(link);
+    void this.#look(link);
     port.on('data', (chunk: Buffer) => link.handler?.data(chunk));
     port.on('close', (error: Error | null) => {
       this.#link = undefined;
+      this.#looking?.cancel();
       link.end(error?.message ?? 'closed');
       done();
       if (this.#clock.monotonic() - openedAt >= STEADY_MS) this.#retryMs = FIRST_RETRY_MS;
@@ -102,6 +110,17 @@ export class SerialSource implements LinkSource {
       this.#log.warn('serial-closed', { port: this.#options.port, reason: error?.message ?? 'closed' });
       this.#later();
     });
+  }
+
+  /** Ends the link when its name in /dev no longer stands for what was opened. */
+  async #look(link: SerialLink, opened?: string): Promise<void> {
+    const present = await stat(this.#options.port).then(
+      ({ dev, ino, rdev }) => `${dev} ${ino} ${rdev}`,
+      () => '',
+    );
+    if (this.#link !== link) return;
+    if (present === '' || (opened !== undefined && present !== opened)) link.end('unplugged');
+    else this.#looking = this.#clock.after(LOOK_MS, () => void this.#look(link, present));
   }
 
   #failed(error: Error): void {

@@ -69,6 +69,10 @@ export class VirtualIdentity {
     return chain;
   }
 
+  sealKey(epoch: number): Uint8Array {
+    return this.#keys.seal(this.chain(epoch));
+  }
+
   up(epoch: number): Mac {
     return this.#digest.hmac(this.#keys.up(this.chain(epoch)));
   }
