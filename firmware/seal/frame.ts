@@ -58,7 +58,7 @@ export class FrameDecoder {
   frames = 0;
   /** What stood between two zeros and was no frame: its checksum or a COBS code was wrong, or it was too short. */
   noiseFrames = 0;
-  /** What stood between two zeros and was longer than 4,096 bytes. */
+  /** What stood between two zeros and was longer than a frame may be. */
   oversized = 0;
   /** Bytes in `noiseFrames` and `oversized`, without the zeros. */
   noiseBytes = 0;

@@ -2,7 +2,7 @@
 """Writes the project's own vectors: envelopes, frames, messages, keys and the table of verdicts.
 
 A second implementation of the format, on nothing but Python's hmac, struct and zlib, written from
-firmware/seal/README.md. Run it here when the format changes; the tests only read what it wrote.
+firmware/seal/README.md. Run it here when the format changes, then `npm run format`; the tests only read what it wrote.
 """
 import hmac, hashlib, itertools, json, struct, zlib
 
