@@ -17,7 +17,7 @@ export interface VirtualFlashOptions {
   readonly programBytes?: number;
   /** What the flash holds at first; default: all FF. Used as it is, not copied. */
   readonly image?: Uint8Array;
-  /** Called after each whole erase and program with the range of `image` that changed. False: it failed. */
+  /** Called after each whole erase and program that changed something, with the range of `image` that changed. False: it failed. */
   readonly persist?: (image: Uint8Array, from: number, to: number) => boolean;
 }
 
@@ -73,12 +73,14 @@ export class VirtualFlash implements Flash {
     this.erases++;
     const to = from + this.sectorBytes;
     if (!this.#step()) return false;
+    let changed = false;
     for (let i = from; i < to; i++) {
       if (this.steps >= this.#cutAt) this.#smear(i, to);
       if (!this.#step()) return false;
+      changed ||= this.image[i] !== 0xff;
       this.image[i] = 0xff;
     }
-    return this.#persist?.(this.image, from, to) ?? true;
+    return changed ? (this.#persist?.(this.image, from, to) ?? true) : true;
   }
 
   program(sector: number, offset: number, source: Uint8Array): boolean {

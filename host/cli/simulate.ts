@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { MAX_SAFE } from '../../firmware/seal/index.js';
 import type { Config } from '../config.js';
 import { systemClock } from '../node/clock.js';
-import { openFlashFile, takeDirectory } from '../node/device-files.js';
+import { openFlashFile, syncDirectory, takeDirectory } from '../node/device-files.js';
 import { TcpDialer } from '../node/dial.js';
 import { nodeDigest } from '../node/digest.js';
 import { silentLog } from '../node/log.js';
@@ -81,10 +81,11 @@ async function simulate(options: Options, terminal: Terminal): Promise<void> {
   const output = outputOf(options, terminal);
   const directory =
     options.state === undefined ? join(config.dataDirectory, 'devices') : resolve(options.state);
-  const release = await takeDirectory(directory);
+  const lock = await takeDirectory(directory);
   try {
     const boards = await openBoards(directory, count, config.keyringFile, {
       openFlash: openFlashFile,
+      syncDirectory,
       files: privateFiles,
       random: systemRandom,
       digest: nodeDigest,
@@ -106,7 +107,7 @@ async function simulate(options: Options, terminal: Terminal): Promise<void> {
     const summary = `${count} ${count === 1 ? 'device' : 'devices'}: ${sealed} readings sealed, ${receipted} receipted, ${lost} lost`;
     await (output.json ? output.note(summary) : output.line(summary));
   } finally {
-    release();
+    await lock.release();
   }
 }
 

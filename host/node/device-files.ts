@@ -1,5 +1,4 @@
 /** What a virtual board keeps in flash, as files: written in place, synchronously, and durable on return. */
-import { spawn } from 'node:child_process';
 import {
   closeSync,
   constants,
@@ -11,8 +10,8 @@ import {
   readSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { Fault, systemCode } from '../fault.js';
+import { type DirectoryLock, lockDirectory } from './lock.js';
 
 /** One file with the content of one flash. */
 export interface FlashFile {
@@ -23,7 +22,10 @@ export interface FlashFile {
   close(): void;
 }
 
-/** Opens the file at `path`, or makes one that reads FF throughout. @throws Fault when its size is another */
+/**
+ * Opens the file at `path`, or makes one that reads FF throughout: `syncDirectory` then keeps it there.
+ * @throws Fault when its size is another
+ */
 export function openFlashFile(path: string, bytes: number): FlashFile {
   const image = new Uint8Array(bytes).fill(0xff);
   let fd: number;
@@ -32,11 +34,8 @@ export function openFlashFile(path: string, bytes: number): FlashFile {
     const { size } = fstatSync(fd);
     if (size === bytes) readWhole(fd, image);
     // Shorter: it was being made when the power went; nothing was ever sealed with it.
-    else if (size < bytes) {
-      writeWhole(fd, image, 0, bytes);
-      fsyncSync(fd);
-      syncDirectory(dirname(path));
-    } else {
+    else if (size < bytes) writeWhole(fd, image, 0, bytes);
+    else {
       closeSync(fd);
       throw new Fault(
         'flash-size',
@@ -64,39 +63,26 @@ export function openFlashFile(path: string, bytes: number): FlashFile {
 }
 
 /**
- * Takes a directory (made when absent, 0700) for this process alone, until the returned function is called or
- * the process dies: the lock is the kernel's.
+ * Takes a directory (made when absent, 0700) for this process alone, until it is released or the process dies.
  * @throws Fault `state-taken` when another process has it
  */
-export async function takeDirectory(directory: string): Promise<() => void> {
-  let fd: number;
+export async function takeDirectory(directory: string): Promise<DirectoryLock> {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    fd = openSync(join(directory, 'lock'), constants.O_RDWR | constants.O_CREAT, 0o600);
   } catch (error) {
     throw fileFault(error, directory);
   }
-  const code = await new Promise<number | null>((resolve, reject) => {
-    // Node has no flock(2). The lock belongs to the open file, which this process shares with `flock`.
-    const child = spawn('flock', ['--exclusive', '--nonblock', '3'], {
-      stdio: ['ignore', 'ignore', 'ignore', fd],
-    });
-    child.once('exit', resolve);
-    child.once('error', error =>
-      reject(
-        new Fault('flock-missing', 'the program flock is not installed', 'apt-get install util-linux', error),
-      ),
-    );
-  });
-  if (code !== 0) {
-    closeSync(fd);
+  try {
+    return await lockDirectory(directory);
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'data-locked') throw error;
     throw new Fault(
       'state-taken',
       `another simulation runs the devices in ${directory}`,
       'end it, or give another directory with --state',
+      error,
     );
   }
-  return () => closeSync(fd);
 }
 
 function readWhole(fd: number, target: Uint8Array): void {
@@ -111,7 +97,8 @@ function writeWhole(fd: number, source: Uint8Array, from: number, to: number): v
   for (let at = from; at < to; ) at += writeSync(fd, source, at, to - at, at);
 }
 
-function syncDirectory(directory: string): void {
+/** Makes files that were made in a directory durable. */
+export function syncDirectory(directory: string): void {
   const fd = openSync(directory, constants.O_RDONLY);
   try {
     fsyncSync(fd);

@@ -43,7 +43,10 @@ export class Fleet {
   readonly #lines: ReceiptLines;
   readonly #digest = new Uint8Array(32);
   #connected = 0;
+  /** All devices before this one are done. */
+  #firstBusy = 0;
   #away = false;
+  #stopped = false;
   #progress: Timer | undefined;
   #end!: () => void;
   #fail!: (error: unknown) => void;
@@ -71,6 +74,9 @@ export class Fleet {
       for (let i = 0; i < this.#devices.length; i++) {
         const device = this.#devices[i];
         device.start();
+        // Each start waits for the disk: those that run already are not to wait with it.
+        await new Promise<void>(resume => this.#ports.clock.after(0, resume));
+        if (this.#stopped) break;
         await this.#ways[i].source.start(link => {
           this.#connected++;
           const handler = device.link(link);
@@ -97,6 +103,7 @@ export class Fleet {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#end();
   }
 
@@ -146,8 +153,6 @@ export class Fleet {
     while (this.#firstBusy < this.#devices.length && this.#devices[this.#firstBusy].done) this.#firstBusy++;
     if (this.#firstBusy === this.#devices.length) this.#end();
   }
-  /** All devices before this one are done. */
-  #firstBusy = 0;
 
   #hold(full: boolean): void {
     for (const device of this.#devices) {

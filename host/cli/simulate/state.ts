@@ -23,6 +23,7 @@ export interface Board {
 
 export interface StatePorts {
   readonly openFlash: (path: string, bytes: number) => FlashFile;
+  readonly syncDirectory: (directory: string) => void;
   readonly files: PrivateFiles;
   readonly random: Random;
   readonly digest: Digest;
@@ -60,6 +61,7 @@ export async function openBoards(
       });
       found.push({ file, keys: new KeyStore(flash) });
     }
+    ports.syncDirectory(directory);
     // The keyring knows a device before the device knows its keys: it never speaks as a stranger.
     await editKeyring(ports.files, keyringFile, draft => {
       for (const board of found) enrol(board, draft, ports);
