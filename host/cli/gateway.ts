@@ -1,0 +1,37 @@
+/** `sovereign gateway`: runs until it is told to stop. */
+import type { Command } from 'commander';
+import type { Config } from '../config.js';
+import { startGateway } from '../node/gateway-process.js';
+import { systemLog } from '../node/log.js';
+import { onStopSignal } from '../node/stop-signals.js';
+import { brokerAccessOf, type ConfigOption, configOf, withConfig } from './context.js';
+
+export function register(program: Command): void {
+  const command = program.command('gateway').description('run the gateway in the foreground');
+  withConfig(command).action(gateway);
+}
+
+async function gateway(options: ConfigOption): Promise<void> {
+  const config = await configOf(options);
+  const access = config.uplink === undefined ? {} : await brokerAccessOf(config);
+  const log = systemLog(config.log.level);
+  const running = await startGateway(config, access, log);
+  log.info('gateway-started', {
+    site: config.site,
+    gateway: config.gateway,
+    data: config.dataDirectory,
+    links: linksText(config),
+    uplink: config.uplink?.broker ?? 'none',
+  });
+  await new Promise<void>(resolve => onStopSignal(resolve));
+  log.info('gateway-stopping');
+  await running.stop();
+  log.info('gateway-stopped');
+}
+
+function linksText({ links }: Config): string {
+  const names = links.serial.map(({ port }) => `serial:${port}`);
+  if (links.tcp) names.push(`tcp:${links.tcp.listen.host}:${links.tcp.listen.port}`);
+  if (links.sdk) names.push(`sdk:${links.sdk.listen.host}:${links.sdk.listen.port}`);
+  return names.join(' ') || 'none';
+}

@@ -1,0 +1,95 @@
+/** Makes the one status object out of what the parts of the gateway say of themselves. */
+import type { Config } from '../config.js';
+import type { Fault } from '../fault.js';
+import type { IntakeStatus } from '../intake/status.js';
+import type { DevicePosition } from '../journal/entry.js';
+import type { JournalState } from '../journal/journal.js';
+import type { UplinkState } from '../uplink/uplink.js';
+import { type DeviceStatus, MAX_DEVICES, MAX_LINKS, type NodeStatus } from './status.js';
+
+/** What is asked of the journal. */
+export interface JournalFacts {
+  readonly state: JournalState;
+  readonly positions: ReadonlyMap<string, DevicePosition>;
+  readonly oldestOffset: number;
+  readonly durableOffset: number;
+  readonly segmentCount: number;
+  readonly pendingBytes: number;
+}
+
+export interface StatusParts {
+  readonly version: string;
+  readonly runtime: string;
+  readonly pid: number;
+  readonly config: Config;
+  readonly startedAt: number;
+  readonly uptimeMs: number;
+  readonly now: number;
+  readonly keyring: { readonly size: number; readonly fault?: Fault | undefined };
+  readonly intake: IntakeStatus;
+  readonly journal: JournalFacts;
+  readonly availableBytes?: number;
+  readonly uplink?: UplinkState;
+}
+
+export function nodeStatus(parts: StatusParts): NodeStatus {
+  const { config, intake, journal, keyring, uplink } = parts;
+  const fault = journal.state.name === 'stalled' ? journal.state.fault.message : undefined;
+  return {
+    version: parts.version,
+    runtime: parts.runtime,
+    pid: parts.pid,
+    site: config.site,
+    gateway: config.gateway,
+    configFile: config.file,
+    dataDirectory: config.dataDirectory,
+    startedAt: parts.startedAt,
+    uptimeMs: Math.round(parts.uptimeMs),
+    clock: { at: parts.now },
+    keyring: { devices: keyring.size, ...(keyring.fault && { fault: keyring.fault.message }) },
+    links: intake.links
+      .slice(0, MAX_LINKS)
+      .map(({ name, device }) => ({ name, devices: device === undefined ? [] : [device] })),
+    linkCount: intake.links.length,
+    devices: devices(intake, journal),
+    journal: {
+      state: journal.state.name,
+      ...(fault !== undefined && { fault }),
+      oldestOffset: journal.oldestOffset,
+      durableOffset: journal.durableOffset,
+      segments: journal.segmentCount,
+      pendingBytes: journal.pendingBytes,
+      ...(parts.availableBytes !== undefined && { availableBytes: parts.availableBytes }),
+    },
+    ...(uplink && {
+      uplink: {
+        state: uplink.name,
+        broker: uplink.broker,
+        ...(uplink.fault && { fault: uplink.fault.message }),
+        cursor: uplink.cursor,
+        head: uplink.head,
+        drained: uplink.drained,
+        inFlight: uplink.inFlight,
+        published: uplink.published,
+      },
+    }),
+    quarantine: { ...intake.quarantine, evidence: intake.evidence.stored },
+    counters: intake.counters,
+  };
+}
+
+function devices(intake: IntakeStatus, journal: JournalFacts): DeviceStatus[] {
+  const lastHeardFirst = [...intake.devices].sort((a, b) => (b.seenAt ?? 0) - (a.seenAt ?? 0));
+  return lastHeardFirst.slice(0, MAX_DEVICES).map(({ seenAt, link, counts, ...device }) => {
+    const position = journal.positions.get(device.id);
+    return {
+      ...device,
+      readings: position?.readings ?? 0,
+      gaps: position?.gaps ?? 0,
+      ...(seenAt !== undefined && { heardAt: seenAt }),
+      online: link !== undefined,
+      ...(link !== undefined && { link }),
+      counts: counts as Readonly<Record<string, number>>,
+    };
+  });
+}

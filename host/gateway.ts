@@ -1,0 +1,188 @@
+/** The gateway: puts journal, intake and uplink together over the ports that it is given, and nothing else. */
+import { join } from 'node:path';
+import type { Digest } from '../firmware/seal/index.js';
+import type { BrokerAccess } from './config/load.js';
+import type { Config, UplinkConfig } from './config.js';
+import { nodeStatus } from './control/node-status.js';
+import { ControlServer } from './control/server.js';
+import type { NodeStatus } from './control/status.js';
+import type { Fault } from './fault.js';
+import { Intake } from './intake/intake.js';
+import { Cursor } from './journal/cursor.js';
+import type { Damage } from './journal/entry.js';
+import { Journal } from './journal/journal.js';
+import type { KeyringView } from './keyring/entry.js';
+import type { Broker, BrokerOptions, Clock, LinkSource, Log, Random, Storage } from './ports.js';
+import { Uplink } from './uplink/uplink.js';
+
+export interface GatewayPorts {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly digest: Digest;
+  readonly broker: Broker;
+  /** `fault`: why the file as it is now is not used. */
+  readonly keyring: KeyringView & { readonly fault?: Fault | undefined };
+  /** Where devices come in; serial ports first, since they can't fail to begin. */
+  readonly serial: readonly LinkSource[];
+  readonly tcp?: LinkSource;
+  readonly sdk?: LinkSource;
+  readonly control: LinkSource;
+}
+
+/** What the process knows and the gateway repeats in its status. */
+export interface GatewayFacts {
+  readonly version: string;
+  readonly runtime: string;
+  readonly pid: number;
+}
+
+const DAY_MS = 86_400_000;
+const UPLINK_CURSOR = 'uplink';
+
+export class Gateway {
+  readonly #config: Config;
+  readonly #facts: GatewayFacts;
+  readonly #ports: GatewayPorts;
+  readonly #journal: Journal;
+  readonly #cursor: Cursor;
+  readonly #intake: Intake;
+  readonly #uplink: Uplink | undefined;
+  readonly #control: ControlServer;
+  readonly #startedAt: number;
+  readonly #startedMs: number;
+
+  private constructor(
+    config: Config,
+    facts: GatewayFacts,
+    ports: GatewayPorts,
+    parts: { journal: Journal; cursor: Cursor; intake: Intake; access: BrokerAccess },
+  ) {
+    this.#config = config;
+    this.#facts = facts;
+    this.#ports = ports;
+    this.#journal = parts.journal;
+    this.#cursor = parts.cursor;
+    this.#intake = parts.intake;
+    this.#startedAt = ports.clock.now();
+    this.#startedMs = ports.clock.monotonic();
+    this.#uplink = config.uplink && this.#makeUplink(config.uplink, parts.access);
+    this.#control = new ControlServer(
+      { clock: ports.clock, log: ports.log, source: ports.control },
+      { status: () => this.status() },
+    );
+  }
+
+  /**
+   * Recovers what is stored, then lets devices in and publishes. The caller holds the lock of the data directory.
+   * @throws Fault when a store or a listener can't be used; whatever had begun is stopped again
+   */
+  static async start(
+    config: Config,
+    access: BrokerAccess,
+    facts: GatewayFacts,
+    ports: GatewayPorts,
+  ): Promise<Gateway> {
+    const { storage } = ports;
+    const { segmentBytes, maxPendingBytes, reserveBytes, retainDays, retainBytes } = config.journal;
+    const within = (name: string) => join(config.dataDirectory, name);
+    const cursor = await Cursor.open(storage, within('cursors'), UPLINK_CURSOR);
+    const journal = await Journal.open(
+      ports,
+      {
+        directory: within('journal'),
+        segmentBytes,
+        maxPendingBytes,
+        reserveBytes,
+        retainMs: retainDays * DAY_MS,
+        retainBytes,
+      },
+      [cursor],
+    );
+    const intake = await Intake.open(ports, journal, ports.keyring, {
+      quarantineDirectory: within('quarantine'),
+      evidenceDirectory: within('evidence'),
+      ...config.quarantine,
+      reserveBytes,
+    });
+    const gateway = new Gateway(config, facts, ports, { journal, cursor, intake, access });
+    try {
+      await gateway.#open();
+    } catch (error) {
+      await gateway.stop();
+      throw error;
+    }
+    return gateway;
+  }
+
+  async status(): Promise<NodeStatus> {
+    const { clock, keyring, storage } = this.#ports;
+    const space = await storage.space(this.#config.dataDirectory).catch(() => undefined);
+    return nodeStatus({
+      ...this.#facts,
+      config: this.#config,
+      startedAt: this.#startedAt,
+      uptimeMs: clock.monotonic() - this.#startedMs,
+      now: clock.now(),
+      keyring,
+      intake: this.#intake.status(),
+      journal: this.#journal,
+      ...(space && { availableBytes: space.availableBytes }),
+      ...(this.#uplink && { uplink: this.#uplink.state }),
+    });
+  }
+
+  /** Devices are let go first, so that what they were receipted for is written before the journal closes. */
+  async stop(): Promise<void> {
+    await this.#control.stop();
+    await this.#intake.stop();
+    await this.#uplink?.close();
+    await this.#journal.close();
+    await this.#cursor.close();
+  }
+
+  async #open(): Promise<void> {
+    const { serial, tcp, sdk } = this.#ports;
+    const { links } = this.#config;
+    await this.#control.start();
+    for (const source of serial) await this.#intake.listen(source);
+    if (tcp && links.tcp) await this.#intake.listenTcp(tcp, links.tcp.maxUnauthenticated);
+    if (sdk) await this.#intake.listenSdk(sdk);
+    this.#uplink?.start();
+  }
+
+  #makeUplink(uplink: UplinkConfig, access: BrokerAccess): Uplink {
+    const { broker, clock, random, log } = this.#ports;
+    const options: Omit<BrokerOptions, 'clientId' | 'will' | 'cleanStart'> = {
+      url: uplink.broker,
+      protocol: uplink.protocol,
+      keepAliveSeconds: uplink.keepAliveSeconds,
+      connectTimeoutMs: uplink.connectTimeoutMs,
+      ...access,
+    };
+    return new Uplink(
+      { broker, journal: this.#journal, cursor: this.#cursor, clock, random, log },
+      {
+        broker: options,
+        site: this.#config.site,
+        gateway: this.#config.gateway,
+        window: uplink.window,
+        replayPerSecond: uplink.replayPerSecond,
+        readingTopic: uplink.readingTopic,
+        damaged: damage => this.#keep(damage),
+      },
+    );
+  }
+
+  /** What the medium has destroyed is kept aside, for whoever wants to make something of it. */
+  #keep({ reason, segment, at, bytes, detail, copy }: Damage): void {
+    this.#ports.log.error('journal-damaged', { reason, segment, at, bytes, detail });
+    this.#intake.quarantine.add(
+      { reason: `journal-${reason}`, link: segment, detail, authentic: true },
+      copy,
+      0,
+      copy.length,
+    );
+  }
+}

@@ -1,0 +1,103 @@
+/** A gateway over the ports of this machine. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BrokerAccess } from '../config/load.js';
+import type { Config } from '../config.js';
+import { Fault, systemCode } from '../fault.js';
+import { Gateway } from '../gateway.js';
+import { KeyringWatch } from '../keyring/watch.js';
+import type { Log } from '../ports.js';
+import { version } from '../version.js';
+import { mqttBroker } from './broker.js';
+import { systemClock } from './clock.js';
+import { nodeDigest } from './digest.js';
+import { lockDirectory } from './lock.js';
+import { privateFiles } from './private-files.js';
+import { systemRandom } from './random.js';
+import { SerialSource } from './serial.js';
+import { NodeStorage } from './storage.js';
+import { TcpListener } from './tcp.js';
+import { UnixListener } from './unix-socket.js';
+
+export interface GatewayProcess {
+  readonly gateway: Gateway;
+  /** Where boards connect; 0 without `links.tcp`. */
+  readonly tcpPort: number;
+  stop(): Promise<void>;
+}
+
+/** @throws Fault, with everything given back that had been taken */
+export async function startGateway(config: Config, access: BrokerAccess, log: Log): Promise<GatewayProcess> {
+  const { dataDirectory, links } = config;
+  const keyring = await KeyringWatch.open(
+    { files: privateFiles, clock: systemClock, log },
+    config.keyringFile,
+  );
+  const owned: (() => Promise<void> | void)[] = [() => keyring.close()];
+  const giveBack = async () => {
+    for (const release of owned.reverse()) await release();
+  };
+  try {
+    await makeDataDirectory(dataDirectory);
+    const lock = await lockDirectory(dataDirectory);
+    owned.push(() => lock.release());
+    const tcp =
+      links.tcp &&
+      new TcpListener(
+        {
+          ...links.tcp.listen,
+          prefix: 'tcp',
+          setting: 'links.tcp.listen',
+          maxConnections: links.tcp.maxConnections,
+        },
+        log,
+      );
+    const sdk =
+      links.sdk &&
+      new TcpListener(
+        {
+          ...links.sdk.listen,
+          prefix: 'sdk',
+          setting: 'links.sdk.listen',
+          maxConnections: links.sdk.maxConnections,
+        },
+        log,
+      );
+    const gateway = await Gateway.start(
+      config,
+      access,
+      { version, runtime: `node ${process.version}`, pid: process.pid },
+      {
+        storage: new NodeStorage(),
+        clock: systemClock,
+        random: systemRandom,
+        log,
+        digest: nodeDigest,
+        broker: mqttBroker,
+        keyring,
+        serial: links.serial.map(options => new SerialSource(options, systemClock, log)),
+        ...(tcp && { tcp }),
+        ...(sdk && { sdk }),
+        control: new UnixListener(join(dataDirectory, 'control.sock')),
+      },
+    );
+    owned.push(() => gateway.stop());
+    return { gateway, tcpPort: tcp?.port ?? 0, stop: giveBack };
+  } catch (error) {
+    await giveBack();
+    throw error;
+  }
+}
+
+async function makeDataDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new Fault(
+      'data-not-writable',
+      `cannot make the data directory ${directory}: ${systemCode(error) || String(error)}`,
+      'choose one that this user may write (data: in the configuration), or make it and give it to this user',
+      error,
+    );
+  }
+}
