@@ -122,7 +122,9 @@ export function show(value: unknown): string {
   if (value === null) return 'an empty value';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a map';
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  // A URL with a password in it is a mistake that ends up in logs.
+  const text =
+    typeof value === 'string' ? JSON.stringify(value.replace(/\/\/[^/]*@/, '//…@')) : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 

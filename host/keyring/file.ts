@@ -31,6 +31,7 @@ import {
   NAME_RULE,
 } from './entry.js';
 import type { PrivateFiles } from './files.js';
+import { readRendered } from './rendered.js';
 import { sdkDeviceId } from './sdk-id.js';
 
 const text = (what: string, pattern: RegExp) => z.string({ error: what }).regex(pattern, { error: what });
@@ -83,6 +84,8 @@ export class Keyring implements KeyringView {
 
   /** @throws Fault `keyring-invalid`, listing every problem with its line */
   static parse(content: string, file: string): Keyring {
+    const rendered = parseRendered(content);
+    if (rendered !== undefined) return rendered;
     const reading = readDocument(content, schema, { maxLength: MAX_KEYRING_BYTES, strings: true });
     const entries = (reading.value?.devices ?? []).map(entryOf);
     const raw = valueAt(reading.raw, ['devices']);
@@ -198,6 +201,29 @@ function entryOf(entry: z.output<typeof device>): KeyringEntry {
     ...(entry.down !== undefined && { down: fromHex(entry.down) ?? new Uint8Array(0) }),
   };
 }
+
+/** A keyring that is byte for byte as it would be rendered, and keeps every rule; else undefined. */
+function parseRendered(content: string): Keyring | undefined {
+  const read = readRendered(content);
+  if (read === undefined) return undefined;
+  const { entries, removed } = read;
+  const keyring = new Keyring(entries, removed);
+  const names = new Set(entries.map(entry => entry.name));
+  const sound =
+    keyring.size === entries.length &&
+    names.size === entries.length &&
+    entries.length <= MAX_DEVICES &&
+    entries.every(
+      ({ id, name, epoch, sdk }) =>
+        NAME.test(name) &&
+        epoch <= MAX_SAFE &&
+        (sdk ? soundSdk(sdk.node, sdk.key) : !keyring.removed.has(id)),
+    );
+  return sound && keyring.render() === content ? keyring : undefined;
+}
+
+const soundSdk = (node: string, key: Uint8Array) =>
+  node !== '' && new TextEncoder().encode(node).length <= MAX_NODE_BYTES && key.length <= MAX_SDK_KEY_BYTES;
 
 interface Conflict {
   readonly index: number;

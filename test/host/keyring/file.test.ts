@@ -26,6 +26,26 @@ test('what is rendered is read again as it was', t => {
   t.is(Keyring.parse(new Keyring([]).render(), 'k').size, 0);
 });
 
+test('a rendered file is judged by the same rules, and read the same with a comment in it', t => {
+  const [a, b] = [device('a'), device('b')];
+  const text = new Keyring([a, b], ['0123456789abcdef']).render();
+  t.deepEqual([...Keyring.parse(`${text}# mine\n`, 'k').entries()], [a, b]);
+  t.deepEqual([...Keyring.parse(text.replace('epoch: 0', 'epoch:  0'), 'k').entries()], [a, b]);
+  const refused = (broken: string) => {
+    t.not(broken, text);
+    t.throws(() => Keyring.parse(broken, 'k'), { code: 'keyring-invalid' });
+  };
+  refused(text.replace(b.id, a.id));
+  refused(text.replace('"b"', '"a"'));
+  refused(text.replace('"b"', '"b b"'));
+  refused(text.replace(b.id, '0123456789abcdef'));
+  refused(text.replace('epoch: 0', 'epoch: 00'));
+  refused(text.replace('epoch: 0', 'epoch: 9999999999999999'));
+  refused(text.replace('version: 1', 'version: 2'));
+  refused(text.replace('devices:', 'devices:\n  - {}'));
+  refused(`${text}  - "x"\n`);
+});
+
 test('an id that YAML would take for a number stays an id, quoted or not', t => {
   for (const id of ['1234567890123456', '12e4567890123456', '0000000000000000']) {
     const keyring = Keyring.parse(`version: 1\ndevices:\n${entry(id, '12')}`, 'k');
