@@ -29,7 +29,7 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
   const { journal, uplink, quarantine, clock } = status;
 
   await field('gateway', `${status.gateway} at ${status.site}, version ${status.version}`, 'bold');
-  await field('running', `${durationText(status.uptimeMs)} as process ${status.pid}, Node ${status.runtime}`);
+  await field('running', `${durationText(status.uptimeMs)} as process ${status.pid}, ${status.runtime}`);
   await field('data', status.dataDirectory);
   const synchronised =
     clock.synchronised === undefined ? '' : clock.synchronised ? ', synchronised' : ', not synchronised';
@@ -51,7 +51,9 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
   if (journal.fault !== undefined) await field('', printable(journal.fault), 'red');
   if (uplink === undefined) await field('uplink', 'none in the configuration');
   else {
-    const left = uplink.drained ? 'drained' : `${Math.max(0, uplink.head - uplink.cursor)} offsets behind`;
+    const left = uplink.drained
+      ? 'drained'
+      : `${count(Math.max(0, uplink.head - uplink.cursor), 'offset')} behind`;
     await field(
       'uplink',
       `${uplink.state} to ${printable(uplink.broker)}, ${left}, ${uplink.published} published, ${uplink.inFlight} in flight`,

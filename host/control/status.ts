@@ -1,7 +1,7 @@
 /** What a running gateway says of itself, the same wherever it says it. Times are Unix ms. */
 export interface NodeStatus {
   readonly version: string;
-  /** Of Node. */
+  /** What it runs on, with its version: `node v20.15.0`. */
   readonly runtime: string;
   readonly pid: number;
   readonly site: string;

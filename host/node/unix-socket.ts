@@ -149,7 +149,7 @@ function connectFault(path: string, error: Error): Fault {
   if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR')
     return new Fault(
       'gateway-absent',
-      `no gateway runs with the data directory of ${path}`,
+      `no gateway runs here: nobody listens on ${path}`,
       'start one with sovereign gateway, or name its configuration with --config',
       error,
     );

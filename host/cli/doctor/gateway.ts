@@ -15,7 +15,7 @@ const PORTS: Readonly<Record<string, number>> = { 'mqtt:': 1883, 'mqtts:': 8883,
 export async function checkKeyring(config: Config): Promise<Finding> {
   try {
     const { size } = await keyringOf(config);
-    const text = `${config.keyringFile} with ${size} devices`;
+    const text = `${config.keyringFile} with ${size} device${size === 1 ? '' : 's'}`;
     if (size > 0) return { check: 'keyring', state: 'ok', text };
     return { check: 'keyring', state: 'note', text, remedy: 'sovereign device add gives a device its keys' };
   } catch (error) {

@@ -3,7 +3,7 @@ import type { NodeStatus } from '../../../host/control/status.js';
 /** What a gateway says that has just begun. */
 export const emptyStatus: NodeStatus = {
   version: '0.1.0',
-  runtime: 'v20.15.0',
+  runtime: 'node v20.15.0',
   pid: 42,
   site: 'cellar',
   gateway: 'gw-1',
