@@ -137,6 +137,23 @@ test('the old session stays until the gateway answers in the new one', t => {
   t.true(world.receipted.length > 0);
 });
 
+test('once the gateway has answered in a new session, its word in the old one no longer counts', t => {
+  const world = new World({ ratePerSecond: 20, syncMs: 1e9 });
+  world.run(2_000);
+  const { gateway } = world;
+  const old = { ...gateway.nonces };
+  gateway.challenge();
+  world.run(500);
+  t.is(gateway.hellos.length, 2);
+  Object.assign(gateway.nonces, old);
+  gateway.counter = 1_000;
+  const { foreign } = world.device.session.ignored;
+  gateway.sync();
+  world.run(10);
+  t.is(world.receipted.length, 0);
+  t.is(world.device.session.ignored.foreign, foreign + 1);
+});
+
 test('a silent gateway is asked for a new session after three resends', t => {
   const world = new World({ ratePerSecond: 20, backlogBytes: 262_144 });
   world.run(2_000);

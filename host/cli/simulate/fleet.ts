@@ -59,10 +59,14 @@ export class Fleet {
       this.#end = resolve;
       this.#fail = reject;
     });
+    this.#ended.catch(() => {}); // `run` may still be starting devices; it awaits this afterwards
     this.#lines = new ReceiptLines(
       ports.output,
       full => this.#hold(full),
-      error => this.#fail(error),
+      error => {
+        this.#stopped = true;
+        this.#fail(error);
+      },
     );
     for (let i = 0; i < boards.length; i++) this.#add(boards[i], i);
   }

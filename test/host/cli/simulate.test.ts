@@ -14,6 +14,7 @@ import { nodeDigest } from '../../../host/node/digest.js';
 import { privateFiles } from '../../../host/node/private-files.js';
 import { TestGateway } from '../../firmware/gateway.js';
 import { freePort } from '../../support/brokers.js';
+import { needs } from '../../support/needs.js';
 
 const SIMULATE = new URL('../../../host/cli/simulate.js', import.meta.url).href;
 
@@ -59,6 +60,10 @@ class Run {
       .split('\n')
       .filter(line => line !== '')
       .map(line => JSON.parse(line) as Line);
+  }
+
+  stopReading(): void {
+    this.#child.stdout!.destroy();
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -241,6 +246,29 @@ test('a signal ends it cleanly, a kill does not make an epoch come twice', async
     }
   }
   for (const { verdicts } of gateways.byId.values()) t.is(verdicts.fork, 0);
+});
+
+test('over a serial line: one device', async t => {
+  if (!needs(t, 'socat')) return;
+  const { directory, gateways, port } = await site(t);
+  await gateways.listen(port);
+  const tty = join(directory, 'tty');
+  const line = spawn('socat', [`pty,raw,echo=0,link=${tty}`, `tcp:127.0.0.1:${port}`]);
+  t.teardown(() => line.kill());
+  const run = new Run(directory, ['--link', `serial:${tty}`, '--readings', '20', '--rate', '100', '--json']);
+  t.is(await run.end(), 0, run.errors);
+  t.deepEqual(sorted(run.lines), sorted(gateways.lines()));
+  t.is(run.lines.length, 20);
+});
+
+test('a reader that goes away ends it with status 1', async t => {
+  const { directory, gateways, port } = await site(t);
+  await gateways.listen(port);
+  const run = new Run(directory, ['--devices', '3', '--rate', '50', '--json']);
+  await run.until(() => run.output !== '');
+  run.stopReading();
+  t.is(await run.end(), 1);
+  t.regex(run.errors, /^output-closed: /m);
 });
 
 test('a directory of devices belongs to one simulation at a time', async t => {
