@@ -8,11 +8,13 @@
  *
  * The epoch of a wrapped frame is the gateway's word; node, sequence and MAC stand in the frame itself.
  */
-import { createHash } from 'node:crypto';
 import { toHex } from '../../firmware/seal/bytes.js';
 import { CborWriter } from '../../firmware/seal/cbor-writer.js';
 import { EnvelopeReader } from '../../firmware/seal/envelope.js';
 import { Kind } from '../../firmware/seal/reading.js';
+import { sdkDeviceId } from '../keyring/sdk-id.js';
+
+export { sdkDeviceId as sdkDevice };
 
 export interface PayloadDescription {
   /** 16 hex digits. */
@@ -66,7 +68,7 @@ export function describePayload(bytes: Uint8Array): PayloadDescription | undefin
   const seq = Number(text.toString('latin1', seqAt + 4, text.indexOf(',', seqAt + 4, 'latin1')));
   if (!Number.isSafeInteger(seq) || seq < 1) return undefined;
   return {
-    device: sdkDevice(wrapped.node),
+    device: sdkDeviceId(wrapped.node),
     epoch: wrapped.epoch,
     seq,
     tag8: text.toString('latin1', macAt, macAt + 16),
@@ -80,11 +82,6 @@ export function payloadTag8(bytes: Uint8Array): string {
   if (isEnvelope(bytes)) return text.toString('hex', bytes.length - TAG_BYTES, bytes.length - TAG_BYTES + 8);
   const at = sdkMacAt(text);
   return at < 0 ? '' : text.toString('latin1', at, at + 16);
-}
-
-/** The id under which a sovereign-sdk node is kept: the first 16 hex digits of SHA-256 over its name. */
-export function sdkDevice(node: string): string {
-  return createHash('sha256').update(node, 'utf8').digest('hex').slice(0, 16);
 }
 
 export function encodeSdkPayload(node: string, epoch: number, frame: Uint8Array): Uint8Array {

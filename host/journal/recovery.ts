@@ -1,6 +1,6 @@
 /**
- * Opening: finds out where the journal stands, from its last segment alone as long as that one's header is
- * sound. Changes nothing on disk. README.md has the table of what can be found and what comes of it.
+ * Opening: finds out where the journal stands, from its last segment alone as long as that one is sound and
+ * some of it is known to be synced. Changes nothing on disk. README.md has the table of what can be found and what comes of it.
  */
 
 import { systemCode } from '../fault.js';
@@ -62,18 +62,26 @@ export async function recover(
     nextOffset: 1,
     durableOffset: 1,
   };
-  let highest = segments.length > 0 ? segments[segments.length - 1] : 0;
+  let highest = 0;
   for (const cursor of cursors) highest = Math.max(highest, cursor.offset, cursor.end);
 
-  // The last segment is enough unless its header is damaged; then the one before says where the devices stood.
   let base = segments.length - 1;
-  let pass = base < 0 ? undefined : await goThrough(storage, log, directory, segments[base], recovered);
-  while (pass && !pass.complete && base > 0) {
-    const damaged = segmentName(segments[base]);
-    log.warn('journal-header-damaged', { segment: damaged });
+  /** What the header of a segment says of the one before: true once written, even if never synced. */
+  const proven = new Map<number, number>();
+  const through = async (first: number): Promise<Pass> => {
+    const pass = await goThrough(storage, log, directory, first, proven.get(first) ?? 0, recovered);
+    const previous = pass.header?.previous;
+    if (previous) proven.set(previous.first, previous.bytes);
+    return pass;
+  };
+  let pass = base < 0 ? undefined : await through(segments[base]);
+  while (pass && base > 0 && !isEnough(pass)) {
+    if (!pass.complete) log.warn('journal-header-damaged', { segment: segmentName(segments[base]) });
     base--;
-    forget(recovered);
-    pass = await goThrough(storage, log, directory, segments[base], recovered);
+    recovered.bounds.clear();
+    recovered.positions.clear();
+    recovered.recentTags.length = 0;
+    pass = await through(segments[base]);
   }
   let last = 0;
   for (let i = base; pass; ) {
@@ -87,8 +95,7 @@ export async function recover(
       log.warn('journal-damaged-lines', { segment: segmentName(segments[i]), lines: pass.damagedLines });
     }
     recovered.tail.push(...pass.tail);
-    pass =
-      ++i < segments.length ? await goThrough(storage, log, directory, segments[i], recovered) : undefined;
+    pass = ++i < segments.length ? await through(segments[i]) : undefined;
   }
   if (base < segments.length - 1) dropKnown(recovered);
   recovered.nextOffset = highest + 1;
@@ -96,17 +103,26 @@ export async function recover(
   return recovered;
 }
 
-function forget(recovered: Recovered): void {
-  recovered.bounds.clear();
-  recovered.positions.clear();
-  recovered.recentTags.length = 0;
+/**
+ * Whether opening may begin with this segment: it says where every device stood, and some of it is known to be
+ * synced. Otherwise it may be no more than the torn copy of the tail of the segment before, which held the only
+ * durable lines.
+ */
+function isEnough(pass: Pass): boolean {
+  return pass.complete && pass.synced > 0;
 }
 
-/** A tail that a later segment already holds, synced, needs no further copy. */
+/** What a later segment holds, synced, needs no further copy; and one copy of anything is enough. */
 function dropKnown(recovered: Recovered): void {
-  const key = (e: { device: string; epoch: number; seq: number }) => `${e.device}/${e.epoch}/${e.seq}`;
+  const key = (e: RecentTag) => `${e.device}/${e.epoch}/${e.seq}/${e.tag8}`;
   const known = new Set(recovered.recentTags.map(key));
-  recovered.tail = recovered.tail.filter(entry => entry.kind === 'gap' || !known.has(key(entry)));
+  recovered.tail = recovered.tail.filter(entry => {
+    if (entry.kind === 'gap') return true;
+    const own = key(entry);
+    if (known.has(own)) return false;
+    known.add(own);
+    return true;
+  });
 }
 
 async function goThrough(
@@ -114,6 +130,7 @@ async function goThrough(
   log: Log,
   directory: string,
   first: number,
+  proven: number,
   into: Recovered,
 ): Promise<Pass> {
   const pass: Pass = {
@@ -131,7 +148,7 @@ async function goThrough(
     const file = await storage.open(`${directory}/${segmentName(first)}`, 'read');
     try {
       size = await file.size();
-      await scan(new Scanner(file, new LineReader(), 0, size), first, into, pass);
+      await scan(new Scanner(file, new LineReader(), 0, size), first, Math.min(proven, size), into, pass);
     } finally {
       await file.close();
     }
@@ -145,7 +162,13 @@ async function goThrough(
   return pass;
 }
 
-async function scan(scanner: Scanner, first: number, into: Recovered, pass: Pass): Promise<void> {
+async function scan(
+  scanner: Scanner,
+  first: number,
+  proven: number,
+  into: Recovered,
+  pass: Pass,
+): Promise<void> {
   const ends: number[] = [];
   let devices = 0;
   let damagedBytes = 0;
@@ -172,6 +195,10 @@ async function scan(scanner: Scanner, first: number, into: Recovered, pass: Pass
         ends.push(scanner.at + scanner.bytes);
       }
     }
+  }
+  if (proven > pass.synced) {
+    pass.synced = proven;
+    settle(proven, ends, into, pass);
   }
   pass.complete = pass.header !== undefined && pass.header.devices === devices;
   // Whatever offsets stood in damaged lines are burnt as well.

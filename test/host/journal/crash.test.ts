@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { Entry } from '../../../host/journal/entry.js';
 import { FaultyStorage, type Upset } from './faulty-storage.js';
-import { DEVICES, key, open, readAll, reading, settle, TestClock } from './world.js';
+import { DEVICES, key, open, readAll, reading, settle, store, TestClock } from './world.js';
 
 interface Run {
   storage: FaultyStorage;
@@ -142,6 +142,29 @@ test('a second stop while the first is being recovered', async t => {
       const wrong = await check(run, between.afterCrash(second % 3 ? 'synced' : chance), new Map());
       t.deepEqual(wrong, [], `step ${step}, then ${second}`);
     }
+  }
+});
+
+test('a stop within the copying of a tail that had been receipted: what the copy lacks is still there', async t => {
+  const storage = new FaultyStorage();
+  const journal = await open(storage);
+  for (let seq = 0; seq < 20; seq++) await store(journal, ...DEVICES.map(device => reading(device, 1, seq)));
+  await store(journal, ...[20, 21, 22].flatMap(seq => DEVICES.map(device => reading(device, 1, seq))));
+  // Died after the receipts of the last batch; then the power fails while its lines are being written anew.
+  const copying = storage.afterCrash('visible');
+  copying.upset = effect => (effect === 'sync' ? 'hang' : undefined);
+  void open(copying);
+  await settle();
+  const [, copy] = [...copying.visible.keys()].sort();
+  const size = copying.content(copy).length;
+  for (let kept = 0; kept <= size; kept += 13) {
+    const after = copying.afterCrash('visible');
+    after.alter(copy, bytes => bytes.subarray(0, kept));
+    const again = await open(after);
+    const entries = await readAll(again);
+    t.is(firsts(entries).length, 69, `${kept} of ${size} bytes kept`);
+    for (const device of DEVICES) t.is(again.positions.get(device)?.seq, 22);
+    t.true(entries.length <= 69 + 9, 'copied once, not twice');
   }
 });
 

@@ -131,6 +131,29 @@ test('a failed sync is never repeated on the same file, and an opened segment is
   t.deepEqual([...new Set((await readAll(again)).map(key))], ['aa 1.0', 'aa 1.1', 'aa 1.2']);
 });
 
+test('every attempt to write burns its offsets', async t => {
+  const storage = new FaultyStorage();
+  const clock = new TestClock();
+  const journal = await open(storage, {}, [], clock);
+  await store(journal, reading(A, 1, 0));
+  const entries = [reading(A, 1, 1), reading(B, 1, 0), reading(A, 1, 2)];
+  const used = new Set<number>();
+  let left = 2;
+  storage.upset = (effect): Upset => {
+    if (effect === 'sync' || effect === 'write') for (const { offset } of entries) used.add(offset);
+    return effect === 'sync' && left-- > 0 ? 'EIO' : undefined;
+  };
+  const stored = store(journal, ...entries);
+  await settle();
+  await clock.pass(1000);
+  await stored;
+  t.is(used.size, 9);
+  t.true(Math.min(...entries.map(e => e.offset)) > 7);
+  const names = [...storage.visible.keys()];
+  t.is(new Set(names).size, names.length);
+  t.deepEqual((await readAll(journal)).map(key), ['aa 1.0', 'aa 1.1', 'bb 1.0', 'aa 1.2']);
+});
+
 test('close gives up on a disk that refuses, without claiming anything', async t => {
   const storage = new FaultyStorage();
   const journal = await open(storage);
