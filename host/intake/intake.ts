@@ -60,11 +60,12 @@ const DEADLINE_MS = 10_000;
 
 export class Intake {
   readonly counters = new Counters();
+  /** Takes in as well what others find unfit, such as lines of the journal that the medium has destroyed. */
+  readonly quarantine: Quarantine;
   readonly #ports: IntakePorts;
   readonly #keyring: KeyringView;
   readonly #keys: KeyCache;
   readonly #devices = new Devices();
-  readonly #quarantine: Quarantine;
   readonly #evidence: Evidence;
   readonly #shared: Shared;
   readonly #sdk: SdkIntake;
@@ -84,7 +85,7 @@ export class Intake {
   ) {
     this.#ports = ports;
     this.#keyring = keyring;
-    this.#quarantine = quarantine;
+    this.quarantine = quarantine;
     this.#evidence = evidence;
     const { clock, random, log, digest } = ports;
     this.#keys = new KeyCache(digest);
@@ -196,12 +197,7 @@ export class Intake {
     this.#silence.stop();
     await Promise.all(this.#sources.map(source => source.stop()));
     for (const link of [...this.#sdkLinks]) link.stop();
-    await Promise.all([this.#quarantine.close(), this.#evidence.close()]);
-  }
-
-  /** Takes in as well what others find unfit, such as lines of the journal that the medium has destroyed. */
-  get quarantine(): Quarantine {
-    return this.#quarantine;
+    await Promise.all([this.quarantine.close(), this.#evidence.close()]);
   }
 
   status(): IntakeStatus {
@@ -217,7 +213,7 @@ export class Intake {
       links: [...this.#linkStatus()],
       devices,
       counters: this.counters.all(),
-      quarantine: this.#quarantine.status(),
+      quarantine: this.quarantine.status(),
       evidence: this.#evidence.status(),
     };
   }
