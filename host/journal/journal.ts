@@ -85,6 +85,7 @@ export class Journal {
       {
         begun: first => this.#begun(first),
         durable: (entries, first, bytes) => this.#durable(entries, first, bytes),
+        announce: entries => this.#announce(entries),
         stalled: fault => this.#stalled(fault),
       },
       this.#positions,
@@ -242,8 +243,11 @@ export class Journal {
     this.#bounds.set(first, bytes);
     this.#durableOffset = entries[entries.length - 1].offset + 1;
     for (const entry of entries) track(this.#positions, entry);
-    for (const listener of this.#durableListeners) listener(entries);
     if (begins) this.#retainInBackground();
+  }
+
+  #announce(entries: readonly Entry[]): void {
+    for (const listener of this.#durableListeners) listener(entries);
   }
 
   #stalled(fault: Fault | undefined): void {

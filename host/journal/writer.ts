@@ -39,6 +39,8 @@ export interface WriterEvents {
   begun(first: number): void;
   /** A batch is durable: `bytes` of segment `first` are. */
   durable(entries: readonly Entry[], first: number, bytes: number): void;
+  /** Time to tell others of a durable batch: the next one is already on its way to the disk. */
+  announce(entries: readonly Entry[]): void;
   /** undefined: writing works again. */
   stalled(fault: Fault | undefined): void;
 }
@@ -166,16 +168,23 @@ export class Writer {
   }
 
   async #run(): Promise<void> {
+    let untold: readonly Entry[] | undefined;
     while (this.#queue.length > 0) {
       const batch = this.#queue[0];
       batch.full = true;
+      const committed = this.#commit(batch);
+      // Receipts are made while the disk works on the next batch.
+      if (untold) this.#events.announce(untold);
+      untold = undefined;
       try {
-        await this.#commit(batch);
+        await committed;
       } catch (error) {
         if (!(await this.#failed(error))) break;
         continue;
       }
       this.#settle(batch);
+      if (this.#queue.length > 0) untold = batch.entries;
+      else this.#events.announce(batch.entries);
     }
     this.#running = undefined;
   }
