@@ -229,7 +229,7 @@ export class Journal {
         if (batch.includes(last)) resolve();
       });
       this.onState(() => resolve());
-      for (const entry of tail) this.#writer.append(entry, true);
+      this.#writer.appendTail(tail);
     });
     this.#ports.log.info('journal-tail-secured', { entries: tail.length - this.#recovering.length });
   }

@@ -52,6 +52,8 @@ interface Batch {
   length: number;
   entries: Entry[];
   full: boolean;
+  /** How many entries at its begin must become durable together, whatever their size. */
+  together: number;
 }
 
 interface Segment {
@@ -116,13 +118,26 @@ export class Writer {
     return this.#queue.reduce((sum, batch) => sum + batch.entries.length, 0);
   }
 
-  /** @param force takes it whatever is pending: for what recovery found */
-  append(entry: Entry, force = false): boolean {
-    if (this.#closing || (!force && this.#pendingBytes >= this.#options.maxPendingBytes)) return false;
+  append(entry: Entry): boolean {
+    if (this.#closing || this.#pendingBytes >= this.#options.maxPendingBytes) return false;
     checkEntry(entry);
     this.#encode(entry);
-    this.#running ??= Promise.resolve().then(() => this.#run());
+    this.#start();
     return true;
+  }
+
+  /**
+   * Takes what recovery found past the last mark, before anything else is appended: as one batch, however large.
+   * It may have been receipted, and the segment that holds it is not looked at again once a part of the copy is
+   * durable.
+   */
+  appendTail(tail: readonly Entry[]): void {
+    this.#encodeTogether(tail);
+    this.#start();
+  }
+
+  #start(): void {
+    this.#running ??= Promise.resolve().then(() => this.#run());
   }
 
   /** Writes what can be written, without waiting for a disk that refuses. Nothing more is taken. */
@@ -141,6 +156,21 @@ export class Writer {
       if (batch) batch.full = true;
       batch = this.#newBatch();
     }
+    this.#put(batch, entry);
+  }
+
+  #encodeTogether(entries: readonly Entry[]): void {
+    const batch = this.#newBatch();
+    batch.together = entries.length;
+    for (const entry of entries) {
+      if (batch.buffer.length - batch.length < MAX_LINE_BYTES) {
+        batch.buffer = Buffer.concat([batch.buffer.subarray(0, batch.length)], 2 * batch.buffer.length);
+      }
+      this.#put(batch, entry);
+    }
+  }
+
+  #put(batch: Batch, entry: Entry): void {
     entry.offset = this.#nextOffset++;
     const end = this.#lines.entry(batch.buffer, batch.length, entry.offset, entry);
     this.#pendingBytes += end - batch.length;
@@ -160,7 +190,7 @@ export class Writer {
       this.#plannedBytes = 0;
     }
     const buffer = this.#free.pop() ?? Buffer.allocUnsafe(this.#options.maxBatchBytes + MAX_LINE_BYTES);
-    const batch: Batch = { begins, buffer, length: MARK_BYTES, entries: [], full: false };
+    const batch: Batch = { begins, buffer, length: MARK_BYTES, entries: [], full: false, together: 0 };
     this.#pendingBytes += MARK_BYTES;
     this.#plannedBytes += MARK_BYTES;
     this.#queue.push(batch);
@@ -303,11 +333,15 @@ export class Writer {
     this.#pendingBytes = 0;
     this.#plannedBytes = 0;
     for (const batch of batches) this.#release(batch.buffer);
-    for (const batch of batches) for (const entry of batch.entries) this.#encode(entry);
+    for (const { entries, together } of batches) {
+      if (together > 0) this.#encodeTogether(entries.slice(0, together));
+      for (let i = together; i < entries.length; i++) this.#encode(entries[i]);
+    }
   }
 
   #release(buffer: Buffer): void {
-    if (this.#free.length < MAX_FREE_BUFFERS) this.#free.push(buffer);
+    const usual = buffer.length === this.#options.maxBatchBytes + MAX_LINE_BYTES;
+    if (usual && this.#free.length < MAX_FREE_BUFFERS) this.#free.push(buffer);
   }
 
   #wait(ms: number): Promise<void> {

@@ -168,6 +168,25 @@ test('a stop within the copying of a tail that had been receipted: what the copy
   }
 });
 
+test('a tail larger than a batch is copied whole or not at all', async t => {
+  const storage = new FaultyStorage();
+  const journal = await open(storage);
+  await store(journal, ...DEVICES.map(device => reading(device, 1, 0)));
+  await store(journal, ...[1, 2, 3, 4].flatMap(seq => DEVICES.map(device => reading(device, 1, seq))));
+  const small = { maxBatchBytes: 500, segmentBytes: 900 };
+  for (let stop = 0; stop < 40; stop++) {
+    const copying = storage.afterCrash('visible');
+    copying.upset = (_, index): Upset => (index === 9 ? 'EIO' : index >= stop ? 'hang' : undefined);
+    void open(copying, small);
+    await settle();
+    for (const keep of ['synced', 'visible', () => 0.4, () => 0.7] as const) {
+      const again = await open(copying.afterCrash(keep), small);
+      t.is(firsts(await readAll(again)).length, 15, `stop ${stop}`);
+      t.is(again.positions.get(DEVICES[2])?.seq, 4, `stop ${stop}`);
+    }
+  }
+});
+
 test('any effect that fails or falls short once costs nothing', async t => {
   for (const upset of ['EIO', 'ENOSPC', 'short']) {
     for (let step = 2; step < 150; step++) {
