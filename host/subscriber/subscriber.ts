@@ -85,6 +85,7 @@ export class Subscriber {
   #finish: (() => void) | undefined;
   #fail: ((error: unknown) => void) | undefined;
   #stopped = false;
+  #loaded = false;
 
   private constructor(ports: SubscriberPorts, options: SubscriberOptions) {
     this.#ports = ports;
@@ -120,8 +121,6 @@ export class Subscriber {
     subscriber.#loaded = true;
     return subscriber;
   }
-
-  #loaded = false;
 
   /** Readings printed. */
   get printed(): number {

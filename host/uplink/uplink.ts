@@ -205,7 +205,11 @@ export class Uplink {
         published: count => {
           this.#published += count;
         },
-        failed: fault => this.#failed(fault),
+        failed: fault => {
+          // We take leave by ourselves, so the will is not published.
+          void publisher.farewell();
+          this.#failed(fault);
+        },
         statusRefused: reason => {
           if (!this.#statusRefused) log.warn('uplink-status-refused', { reason });
           this.#statusRefused = true;

@@ -163,6 +163,7 @@ test('a PUBACK that says no ends the connection, moves nothing, and the pauses g
     broker.sent[0].acknowledge(new Error('Publish error: Not authorized'));
     await settle();
     t.is(uplink.state.name, 'waiting');
+    t.is(broker.statuses.at(-1)!.state, 'offline');
     t.is(uplink.state.fault?.code, 'publish-refused');
     t.regex(uplink.state.fault!.message, /sealed: Publish error: Not authorized/);
     pauses.push(uplink.state.pauseMs);
