@@ -176,7 +176,12 @@ test('a tail larger than a batch is copied whole or not at all', async t => {
   const small = { maxBatchBytes: 500, segmentBytes: 900 };
   for (let stop = 0; stop < 40; stop++) {
     const copying = storage.afterCrash('visible');
-    copying.upset = (_, index): Upset => (index === 9 ? 'EIO' : index >= stop ? 'hang' : undefined);
+    let syncs = 0;
+    copying.upset = (effect, index): Upset => {
+      if (index >= stop) return 'hang';
+      // The second try must be as whole as the first.
+      return effect === 'sync' && stop % 2 === 1 && syncs++ === 0 ? 'EIO' : undefined;
+    };
     void open(copying, small);
     await settle();
     for (const keep of ['synced', 'visible', () => 0.4, () => 0.7] as const) {
