@@ -117,8 +117,8 @@ const IMPORTED_IN: Record<string, readonly string[]> = {
   mqtt: ['host/node/broker.ts'],
   aedes: ['host/node/embedded-broker.ts'],
   serialport: ['host/node/serial.ts'],
-  yaml: ['host/config.ts', 'host/keyring/file.ts'],
-  zod: ['host/config.ts', 'host/keyring/file.ts'],
+  yaml: ['host/config', 'host/keyring/file.ts'],
+  zod: ['host/config', 'host/config.ts', 'host/keyring/file.ts'],
   commander: ['host/cli'],
 };
 
