@@ -9,6 +9,7 @@
  * `held` is what the journal has against it, as far as that is known. Nothing here is ever evicted. When a
  * device has used up its share, further pairs are counted only: what is there proves enough.
  */
+import { Fault, systemCode } from '../fault.js';
 import type { Clock, Log, Storage } from '../ports.js';
 
 export interface EvidenceOptions {
@@ -73,12 +74,22 @@ export class Evidence {
     this.#options = options;
   }
 
+  /** @throws Fault `evidence-unusable` when the directory can't be made, listed or read */
   static async open(
     ports: { storage: Storage; clock: Clock; log: Log },
     options: EvidenceOptions,
   ): Promise<Evidence> {
     const evidence = new Evidence(ports, options);
-    await evidence.#load();
+    try {
+      await evidence.#load();
+    } catch (error) {
+      throw new Fault(
+        'evidence-unusable',
+        `the directory ${options.directory} can't be used: ${systemCode(error) || String(error)}`,
+        'check that it is a directory which this user may read and write, on a disk that works',
+        error,
+      );
+    }
     return evidence;
   }
 

@@ -115,7 +115,7 @@ export class Intake {
     this.#keepHouse();
   }
 
-  /** Takes up the journal's positions and the two stores' quotas. @throws Fault never; errors of the stores themselves */
+  /** Takes up the journal's positions and the two stores' quotas. @throws Fault `evidence-unusable` */
   static async open(
     ports: IntakePorts,
     journal: DurableJournal,

@@ -31,6 +31,7 @@ export class SessionReadings {
   #past: PastReading | undefined;
   /** The device holds past readings but not the one that a receipt names: its memory was set back. */
   #setBack = false;
+  #toldTooOld = false;
   #advancedMs = Number.NEGATIVE_INFINITY;
   /** The latest epoch of which this session has brought something new. */
   #reachedEpoch = -1;
@@ -45,6 +46,7 @@ export class SessionReadings {
   begin(session: Session): void {
     this.#past = undefined;
     this.#setBack = false;
+    this.#toldTooOld = false;
     this.#advancedMs = Number.NEGATIVE_INFINITY;
     this.#reachedEpoch = -1;
     this.sendReceipt();
@@ -57,6 +59,7 @@ export class SessionReadings {
     const reason = gate.reading(bytes, from, to, session, this.#budget);
     if (reason !== '') {
       this.#owner.refuse(reason, bytes, from, to);
+      if (reason === 'epoch-too-old' && session !== undefined) this.#tellTooOld(session);
       return;
     }
     const { envelope } = gate;
@@ -88,6 +91,15 @@ export class SessionReadings {
       default:
         this.#pastReading(session, verdict, bytes, from, to);
     }
+  }
+
+  /** Nobody can verify these, and the device keeps them until somebody can: only the keyring's owner can help. */
+  #tellTooOld(session: Session): void {
+    if (this.#toldTooOld) return;
+    this.#toldTooOld = true;
+    const { epoch } = this.#shared.gate.envelope;
+    const fields = { device: session.device.id, link: session.linkName, epoch, base: session.entry.epoch };
+    this.#shared.log.warn('epoch-before-keyring', fields);
   }
 
   /** Tells the device how far the journal is durable. */

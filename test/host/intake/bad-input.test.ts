@@ -25,7 +25,8 @@ async function talking(t: Parameters<typeof Rig.start>[0], options = {}) {
 
 test('any bit of an envelope flipped: not stored, counted with a reason', async t => {
   const { device, rig, peer } = await talking(t);
-  const [{ bytes }] = device.sealMany(0, 1);
+  const [first, { bytes }] = device.sealMany(0, 2);
+  peer.reading(first); // from here on the key of the epoch is at hand
   for (let bit = 0; bit < bytes.length * 8; bit++) {
     const flipped = bytes.slice();
     flipped[bit >> 3] ^= 1 << (bit & 7);
@@ -40,7 +41,22 @@ test('any bit of an envelope flipped: not stored, counted with a reason', async 
   );
   peer.reading(bytes);
   await rig.synced();
-  t.deepEqual(rig.story(), ['0/0']);
+  t.deepEqual(rig.story(), ['0/0', '0/1']);
+});
+
+test('a session speaks for its own device alone', async t => {
+  const [own, other] = [identity(1), identity(2)];
+  const rig = await Rig.start(t, [own.entry(), other.entry()]);
+  const { peer } = rig.connect(own);
+  peer.hello();
+  peer.readings(own.sealMany(0, 1));
+  peer.readings(other.sealMany(0, 1)); // authentic, and not this link's to send
+  t.is(rig.count('no-session'), 1);
+  await rig.synced();
+  t.deepEqual(
+    rig.durable.map(({ device }) => device),
+    [own.idText],
+  );
 });
 
 test('each gate names its reason, and the bytes are in the quarantine', async t => {
@@ -87,8 +103,9 @@ test('an epoch before the base of the keyring cannot be verified, and says so', 
   const rig = await Rig.start(t, [device.entry(5)]);
   const { peer } = rig.connect(device);
   peer.hello({ epoch: 5 });
-  peer.readings(device.sealMany(4, 1));
-  t.is(rig.count('refused:epoch-too-old'), 1);
+  peer.readings(device.sealMany(4, 2));
+  t.is(rig.count('refused:epoch-too-old'), 2);
+  t.like(rig.events('epoch-before-keyring'), { length: 1, 0: { device: device.idText, epoch: 4, base: 5 } });
   peer.readings(device.sealMany(5, 1));
   await rig.synced();
   t.deepEqual(rig.story(), ['5/0']);

@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { toHex } from '../../../firmware/seal/index.js';
+import { Fault } from '../../../host/fault.js';
 import type { Sealed } from '../../support/virtual-peer.js';
-import { identity, Rig } from './rig.js';
+import { identity, Rig, temporary } from './rig.js';
 
 /** A device with a session, having sent `sealed`. */
 async function talking(t: Parameters<typeof Rig.start>[0], epochs = 0) {
@@ -170,6 +171,23 @@ test('the same pair after a restart is refused at once', async t => {
   t.is(rig.intake.status().evidence.stored, 1);
 });
 
+test('a fork whose evidence the disk refuses is not refused to the device, until the disk takes it', async t => {
+  const { device, rig, peer } = await talking(t);
+  peer.readings(device.sealMany(0, 2));
+  await rig.synced();
+  const forked = device.sealMany(0, 2, 77)[1];
+  const directory = join(rig.directory, 'evidence');
+  rmSync(directory, { recursive: true });
+  peer.reading(forked);
+  await rig.quiet(() => rig.count('evidence:failed') > 0);
+  t.is(peer.of(3).length, 0);
+  t.is(rig.events('evidence-unwritable').length, 1);
+  mkdirSync(directory);
+  peer.reading(forked);
+  await rig.quiet(() => peer.of(3).length > 0);
+  t.is(evidence(rig).length, 1);
+});
+
 test('evidence has a share for each device, beyond which it is counted', async t => {
   const { device, rig, peer } = await talking(t);
   peer.readings(device.sealMany(0, 80));
@@ -258,4 +276,14 @@ test('a gap is journalled once, although the reading behind it had to come twice
   peer.reading(late);
   await rig.synced();
   t.deepEqual(rig.story(), ['0/0', 'gap 0/1..2/0', '2/0']);
+});
+
+test('an evidence directory that cannot be used is a Fault with a remedy, before anything is taken in', async t => {
+  const directory = temporary(t);
+  writeFileSync(join(directory, 'evidence'), 'not a directory');
+  const fault = await t.throwsAsync<Fault>(Rig.start(t, [identity().entry()], {}, directory), {
+    instanceOf: Fault,
+  });
+  t.is(fault?.code, 'evidence-unusable');
+  t.true(fault?.message.includes(directory));
 });
