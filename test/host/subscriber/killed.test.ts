@@ -13,7 +13,7 @@ test('sovereign subscribe, killed again and again while readings come: none is m
   const seed = freshSeed();
   t.log(`SEED=${seed}`);
   const random = prng(seed);
-  const broker = await Mosquitto.start(['max_queued_messages 0']);
+  const broker = await Mosquitto.start(['max_queued_messages 0', 'set_tcp_nodelay true']);
   t.teardown(() => broker.stop());
   const directory = await temporaryDirectory(t);
   const made = await run(['init', '--dir', directory, '--site', 'cellar']);
