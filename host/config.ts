@@ -64,7 +64,7 @@ export interface SdkConfig {
 export interface JournalConfig {
   readonly segmentBytes: number;
   readonly maxPendingBytes: number;
-  /** Kept free on the disk: below it, readings are not taken. */
+  /** Kept free on the disk: below it, devices keep their readings. 0: until the disk is full. */
   readonly reserveBytes: number;
   /** 0: for ever. */
   readonly retainDays: number;
@@ -98,6 +98,8 @@ export interface QuarantineConfig {
   readonly unauthenticatedPerDayBytes: number;
   /** Of fork evidence, which has a store of its own. */
   readonly evidenceBytes: number;
+  /** While the disk has less than this free, nothing is put into quarantine. */
+  readonly reserveBytes: number;
 }
 
 export const MAX_CONFIG_BYTES = 256 * 1024;

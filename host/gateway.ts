@@ -104,7 +104,6 @@ export class Gateway {
       quarantineDirectory: within('quarantine'),
       evidenceDirectory: within('evidence'),
       ...config.quarantine,
-      reserveBytes,
     });
     const gateway = new Gateway(config, facts, ports, { journal, cursor, intake, access });
     try {

@@ -106,7 +106,7 @@ links:
 # journal:
 #   segmentBytes: 8388608
 #   maxPendingBytes: 4194304      # may wait for the disk
-#   reserveBytes: 67108864        # stays free: below it, devices keep their readings
+#   reserveBytes: 0               # stays free: below it, devices keep their readings
 #   retainDays: 90                # what was published is kept so long; 0: for ever
 #   retainBytes: 2147483648       # and so much of it; 0: no limit
 
@@ -129,6 +129,7 @@ uplink:
 #   perDeviceBytes: 1048576
 #   unauthenticatedPerDayBytes: 1048576
 #   evidenceBytes: 16777216       # of forks, which are kept apart
+#   reserveBytes: 67108864        # below so much free disk, nothing is kept here
 
 # log:
 #   level: info                   # debug, info, warn or error

@@ -55,7 +55,7 @@ const sdk = z.strictObject({
 const journal = z.strictObject({
   segmentBytes: whole(64 * 1024, GiB, ' bytes').default(8 * MiB),
   maxPendingBytes: whole(64 * 1024, GiB, ' bytes').default(4 * MiB),
-  reserveBytes: whole(0, 1024 * GiB, ' bytes').default(64 * MiB),
+  reserveBytes: whole(0, 1024 * GiB, ' bytes, 0: until the disk is full').default(0),
   retainDays: whole(0, 36_500, ' days, 0 for ever').default(90),
   retainBytes: whole(0, 1024 * GiB, ' bytes, 0 for no limit').default(2 * GiB),
 });
@@ -85,6 +85,7 @@ const quarantine = z.strictObject({
   perDeviceBytes: whole(0, 1024 * GiB, ' bytes').default(MiB),
   unauthenticatedPerDayBytes: whole(0, 1024 * GiB, ' bytes').default(MiB),
   evidenceBytes: whole(64 * 1024, 1024 * GiB, ' bytes').default(16 * MiB),
+  reserveBytes: whole(0, 1024 * GiB, ' bytes').default(64 * MiB),
 });
 
 const levels = ['debug', 'info', 'warn', 'error'] as const;

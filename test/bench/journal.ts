@@ -11,14 +11,7 @@ import { systemClock } from '../../host/node/clock.js';
 import { silentLog } from '../../host/node/log.js';
 import { NodeStorage } from '../../host/node/storage.js';
 import type { Storage, StorageFile } from '../../host/ports.js';
-
-export interface Row {
-  name: string;
-  value: number;
-  unit: string;
-  /** The same measure of the reference in the same run. */
-  reference?: number;
-}
+import type { Row } from './row.js';
 
 export interface JournalBenchOptions {
   /** Where to write; a new directory under the system's for temporary files. */

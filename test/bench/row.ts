@@ -4,5 +4,5 @@ export interface Row {
   readonly value: number;
   readonly unit: string;
   /** What the value stands beside, measured in the same run where it is a speed. */
-  readonly reference?: string;
+  readonly reference?: string | number;
 }
