@@ -16,6 +16,7 @@ export * from './limits.js';
 export * from './mac0.js';
 export * from './message-reader.js';
 export * from './message-writer.js';
+export * from './provisioning.js';
 export * from './reading.js';
 export * from './sealer.js';
 export * from './session.js';

@@ -51,6 +51,16 @@ export class Identity {
     return 'valid';
   }
 
+  /** Whether the whole sector reads as erased. */
+  get untouched(): boolean {
+    const part = new Uint8Array(this.#flash.programBytes);
+    for (let at = 0; at < this.#flash.sectorBytes; at += part.length) {
+      this.#flash.read(this.#sector, at, part);
+      if (!isBlank(part, 0, part.length)) return false;
+    }
+    return true;
+  }
+
   /** Forgets the identity. A deliberate act: the device is then open for provisioning. */
   erase(): boolean {
     return this.#flash.erase(this.#sector);

@@ -78,6 +78,11 @@ export class KeySlots {
     return this.#held >= 0 && this.#states[1 - this.#held] === DAMAGED;
   }
 
+  /** Whether neither slot was ever written, as far as one can read. */
+  get untouched(): boolean {
+    return this.#isBlank(0) && this.#isBlank(1);
+  }
+
   /** Reads both slots. @returns false when neither is valid */
   load(): boolean {
     this.#held = -1;

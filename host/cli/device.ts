@@ -11,12 +11,16 @@ import {
 import { type AddOptions, add } from './device/add.js';
 import { list, type ResyncOptions, remove, resync } from './device/edit.js';
 import { type ExportOptions, exportKeyring } from './device/export.js';
+import { type ProvisionCommandOptions, provision } from './device/provision-command.js';
 import type { Terminal } from './output.js';
 
+const baudOption = wholeOption('--baud', 300, 4_000_000);
 const epochOption = wholeOption('--epoch', 0, Number.MAX_SAFE_INTEGER);
 
 export function register(program: Command, terminal?: Terminal): void {
-  const device = program.command('device').description('the keyring: add, list, remove, export, resync');
+  const device = program
+    .command('device')
+    .description('the keyring and the boards: provision, add, list, remove, export, resync');
   const command = (usage: string) => withConfig(withJson(device.command(usage)));
 
   command('add')
@@ -26,6 +30,21 @@ export function register(program: Command, terminal?: Terminal): void {
     .option('--key-file <file>', 'with --sdk: the key, as the sensor has it')
     .option('--allow-reset', 'with --sdk: let its sequence fall back to 1, which opens a new epoch')
     .action((options: AddOptions) => add(options, outputOf(options, terminal)));
+
+  command('provision')
+    .description(
+      'give a board on a USB or serial port a new identity, keys, a name and its way to the gateway',
+    )
+    .requiredOption('--port <port>', 'where the board is, such as /dev/ttyACM0')
+    .option('--baud <bits>', 'bits a second of the port (default: 115200)', baudOption)
+    .option('--name <name>', 'an alias, unique in the keyring')
+    .option('--wifi-ssid <ssid>', 'the network that it joins')
+    .option('--wifi-password-file <file>', 'holds the password of that network')
+    .option('--gateway <host:port>', 'where the gateway listens for it (links.tcp)')
+    .option('--mqtt <url>', 'mqtt://HOST:PORT of a broker that carries its link (links.mqtt)')
+    .option('--mqtt-user <name>', 'what the broker knows it as')
+    .option('--mqtt-password-file <file>', 'holds its password there')
+    .action((options: ProvisionCommandOptions) => provision(options, outputOf(options, terminal)));
 
   command('list')
     .description('the devices, without their keys')

@@ -52,6 +52,15 @@ export class KeyringDraft {
     this.#entries.set(id, entry);
   }
 
+  /** By id; undefined when there is none. */
+  entry(id: string): KeyringEntry | undefined {
+    return this.#entries.get(id);
+  }
+
+  entries(): IterableIterator<KeyringEntry> {
+    return this.#entries.values();
+  }
+
   /** By id or name. @throws Fault `device-unknown` */
   find(idOrName: string): KeyringEntry {
     return findDevice([...this.#entries.values()], idOrName);

@@ -11,6 +11,11 @@ export interface KeyringEntry {
   /** What messages to the device are sealed with; absent in a keyring that only verifies. */
   readonly down?: Uint8Array;
   readonly sdk?: SdkIdentity;
+  /**
+   * The keys went to a board that has not confirmed them: they hold if it took them. Absent otherwise, and never
+   * false.
+   */
+  readonly pending?: true;
 }
 
 /** A sensor that speaks sovereign-sdk version 1. */

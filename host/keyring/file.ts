@@ -8,6 +8,7 @@
  *       epoch: 0                     # base: the epoch that chain belongs to
  *       chain: "<64 hex digits>"
  *       down: "<64 hex digits>"      # absent in a keyring that only verifies
+ *       pending: true                # sent to a board that has not confirmed it; absent otherwise
  *     - name: "greenhouse"
  *       sdk: { node: "esp32-a1", key: "<hex digits>", allowReset: false }
  *   removed: ["…"]                   # ids that are never used again
@@ -45,6 +46,7 @@ const device = z.strictObject({
   epoch: text('a whole number from 0', /^(0|[1-9]\d{0,15})$/).optional(),
   chain: key.optional(),
   down: key.optional(),
+  pending: text('true, or no such line', /^true$/).optional(),
   sdk: z
     .strictObject({
       node: text(`a node name of at most ${MAX_NODE_BYTES} bytes`, /^[\s\S]+$/).refine(
@@ -175,6 +177,7 @@ function renderEntry(entry: KeyringEntry): string[] {
     `    epoch: ${entry.epoch}`,
     `    chain: ${quote(toHex(entry.chain))}`,
     ...(entry.down ? [`    down: ${quote(toHex(entry.down))}`] : []),
+    ...(entry.pending ? ['    pending: true'] : []),
   ];
 }
 
@@ -199,6 +202,7 @@ function entryOf(entry: z.output<typeof device>): KeyringEntry {
     epoch: Number(entry.epoch),
     chain: fromHex(entry.chain ?? '') ?? new Uint8Array(0),
     ...(entry.down !== undefined && { down: fromHex(entry.down) ?? new Uint8Array(0) }),
+    ...(entry.pending !== undefined && { pending: true as const }),
   };
 }
 
@@ -246,7 +250,7 @@ function conflicts(devices: readonly unknown[], removed: unknown): Conflict[] {
       else add(key, `the same ${kind} as devices[${first}]; every device has its own`);
     };
     if (at('sdk') !== undefined) {
-      for (const key of ['id', 'epoch', 'chain', 'down'])
+      for (const key of ['id', 'epoch', 'chain', 'down', 'pending'])
         if (at(key) !== undefined) add(key, 'does not go with sdk; remove it');
       unique('node', 'sdk', at('sdk', 'node'));
     } else {

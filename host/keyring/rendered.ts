@@ -9,7 +9,7 @@ import { sdkDeviceId } from './sdk-id.js';
 const STRING = '("(?:[^"\\\\]|\\\\.)*")';
 const HEX = '"([0-9a-f]{64})"';
 const DEVICE = new RegExp(
-  ` {2}- id: "([0-9a-f]{16})"\\n {4}name: ${STRING}\\n {4}epoch: (\\d{1,16})\\n {4}chain: ${HEX}\\n(?: {4}down: ${HEX}\\n)?`,
+  ` {2}- id: "([0-9a-f]{16})"\\n {4}name: ${STRING}\\n {4}epoch: (\\d{1,16})\\n {4}chain: ${HEX}\\n(?: {4}down: ${HEX}\\n)?( {4}pending: true\\n)?`,
   'y',
 );
 const SDK = new RegExp(
@@ -35,13 +35,14 @@ export function readRendered(text: string): { entries: KeyringEntry[]; removed: 
     for (;;) {
       const device = next(DEVICE);
       if (device !== null) {
-        const [, id, name, epoch, chain, down] = device;
+        const [, id, name, epoch, chain, down, pending] = device;
         entries.push({
           id,
           name: JSON.parse(name),
           epoch: Number(epoch),
           chain: fromHex(chain)!,
           ...(down !== undefined && { down: fromHex(down)! }),
+          ...(pending !== undefined && { pending: true as const }),
         });
         continue;
       }

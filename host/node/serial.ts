@@ -11,7 +11,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { SerialPort } from 'serialport';
-import { systemCode } from '../fault.js';
+import { Fault, systemCode } from '../fault.js';
 import type { Clock, Link, LinkHandler, LinkSource, Log, Timer } from '../ports.js';
 
 export interface SerialOptions {
@@ -184,11 +184,46 @@ class SerialLink implements Link {
 }
 
 function explain(port: string, error: Error): string {
+  const { message, remedy } = portFault(port, error);
+  return remedy === '' ? message : `${message}: ${remedy}`;
+}
+
+/** Why a port can't be opened: `port-missing`, `port-permission`, `port-busy` or `port-failed`. */
+function portFault(port: string, error: Error): Fault {
   const text = `${systemCode(error)} ${error.message}`;
-  if (/ENOENT|No such file/i.test(text)) return `${port} is not there: plug the board in`;
-  if (/EACCES|Permission denied/i.test(text))
-    return `${port} may not be opened by this user: add the user to the group dialout and log in again`;
+  if (/ENOENT|ENXIO|No such (file|device)/i.test(text))
+    return new Fault('port-missing', `${port} is not there`, 'plug the board in', error);
+  if (/EACCES|EPERM|Permission denied/i.test(text))
+    return new Fault(
+      'port-permission',
+      `${port} may not be opened by this user`,
+      'add the user to the group dialout and log in again',
+      error,
+    );
   if (/EBUSY|Resource (temporarily unavailable|busy)|Cannot lock/i.test(text))
-    return `${port} is in use by another program: close that program`;
-  return `${port} cannot be opened: ${error.message}`;
+    return new Fault('port-busy', `${port} is in use by another program`, 'close that program', error);
+  return new Fault('port-failed', `${port} cannot be opened: ${error.message}`, '', error);
+}
+
+/**
+ * Opens a port once, for a command that talks to one board.
+ * @throws Fault `port-missing`, `port-permission`, `port-busy`, `port-failed`
+ */
+export function openSerial(options: SerialOptions, accept: (link: Link) => LinkHandler): Promise<Link> {
+  const { port: path, baud: baudRate } = options;
+  return new Promise((resolve, reject) => {
+    const port = new SerialPort({ path, baudRate, hupcl: false, autoOpen: false });
+    const link = new SerialLink(port, options);
+    port.on('error', error => link.end(error.message));
+    port.on('close', (error: Error | null) => link.end(error?.message ?? 'closed'));
+    port.open(error => {
+      if (error) {
+        reject(portFault(path, error));
+        return;
+      }
+      link.handler = accept(link);
+      port.on('data', (chunk: Buffer) => link.handler?.data(chunk));
+      resolve(link);
+    });
+  });
 }

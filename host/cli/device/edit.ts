@@ -98,7 +98,8 @@ export function chainAt(entry: KeyringEntry, epoch: number): Uint8Array {
 const sdkFault = (entry: KeyringEntry) =>
   new Fault('sdk-device', `${entry.id} (${entry.name}) is a sovereign-sdk sensor: it has no epochs`, '');
 
-function kind(entry: KeyringEntry): 'device' | 'verify-only' | 'sdk' {
+function kind(entry: KeyringEntry): 'device' | 'verify-only' | 'pending' | 'sdk' {
   if (entry.sdk) return 'sdk';
+  if (entry.pending) return 'pending';
   return entry.down ? 'device' : 'verify-only';
 }
