@@ -2,21 +2,27 @@
 import type { Command } from 'commander';
 import type { Config } from '../config.js';
 import { Fault } from '../fault.js';
+import { systemTerminal } from '../node/terminal.js';
 import { type ConfigOption, configOf, type JsonOption, outputOf, withConfig, withJson } from './context.js';
 import type { Finding } from './doctor/finding.js';
+import { checkFirmware, checkPorts } from './doctor/firmware.js';
 import { checkBroker, checkData, checkKeyring, checkLinks } from './doctor/gateway.js';
 import { checkClock, checkNode, checkPrograms } from './doctor/machine.js';
+import type { ToolMachine } from './flash/toolchain.js';
+import { machineOf } from './flash.js';
 import { type Output, printable, type Style, type Terminal } from './output.js';
 
-export function register(program: Command, terminal?: Terminal): void {
+export function register(program: Command, terminal: Terminal = systemTerminal): void {
   withConfig(withJson(program.command('doctor')))
     .description(
       'what is missing or wrong on this machine, and the remedy; status 1 when something needed is',
     )
-    .action((options: ConfigOption & JsonOption) => doctor(options, outputOf(options, terminal)));
+    .action((options: ConfigOption & JsonOption) =>
+      doctor(options, outputOf(options, terminal), machineOf(terminal)),
+    );
 }
 
-async function doctor(options: ConfigOption, output: Output): Promise<void> {
+async function doctor(options: ConfigOption, output: Output, machine: ToolMachine): Promise<void> {
   const findings: Finding[] = [];
   const show = async (found: readonly Finding[]) => {
     for (const finding of found) {
@@ -35,6 +41,8 @@ async function doctor(options: ConfigOption, output: Output): Promise<void> {
     await show(await checkLinks(config.value));
     await show(await checkBroker(config.value));
   }
+  await show(await checkFirmware(machine));
+  await show(await checkPorts(config.value?.links.serial.map(({ port }) => port) ?? []));
   const wrong = findings.filter(({ state }) => state === 'wrong').length;
   if (wrong > 0)
     throw new Fault('doctor', `${wrong === 1 ? 'one thing is' : `${wrong} things are`} missing or wrong`);

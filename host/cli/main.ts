@@ -5,6 +5,7 @@ import { systemTerminal } from '../node/terminal.js';
 import { version } from '../version.js';
 import { register as device } from './device.js';
 import { register as doctor } from './doctor.js';
+import { register as flash } from './flash.js';
 import { register as gateway } from './gateway.js';
 import { register as init } from './init.js';
 import { register as journal } from './journal.js';
@@ -23,7 +24,19 @@ const program = new Command('sovereign')
   .version(version)
   .showHelpAfterError('(--help tells what is expected)');
 
-for (const register of [init, gateway, device, simulate, subscribe, verify, journal, status, doctor, start])
+for (const register of [
+  init,
+  gateway,
+  device,
+  flash,
+  simulate,
+  subscribe,
+  verify,
+  journal,
+  status,
+  doctor,
+  start,
+])
   register(program);
 overrideExit(program);
 

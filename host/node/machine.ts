@@ -1,6 +1,6 @@
 /** Questions to the machine, for `sovereign doctor` and the status. None of them changes anything that stays. */
 import { execFile } from 'node:child_process';
-import { access, constants, stat, statfs, unlink, writeFile } from 'node:fs/promises';
+import { access, constants, readdir, stat, statfs, unlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -97,3 +97,16 @@ export function userName(): string {
 }
 
 export const nodeVersion = process.versions.node;
+
+export const hostPlatform: string = process.platform;
+
+/** Serial ports that are there now, by their stable names where the system gives such. */
+export async function serialPorts(): Promise<string[]> {
+  const below = (directory: string, pattern: RegExp) =>
+    readdir(directory).then(
+      names => names.filter(name => pattern.test(name)).map(name => join(directory, name)),
+      () => [],
+    );
+  const byId = await below('/dev/serial/by-id', /./);
+  return byId.length > 0 ? byId : below('/dev', /^(ttyACM|ttyUSB|cu\.usbmodem|cu\.usbserial)/);
+}
