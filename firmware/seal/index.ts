@@ -20,3 +20,4 @@ export * from './provisioning.js';
 export * from './reading.js';
 export * from './sealer.js';
 export * from './session.js';
+export * from './source-settings.js';

@@ -45,6 +45,8 @@ export class MessageReader {
   /** UTF-8, at most 128 bytes. */
   restartAt = 0;
   restartEnd = 0;
+  /** Of hello: -1 when the device takes no settings. Of config: the settings' version. */
+  configVersion = -1;
 
   /** Of time request and time: 8 bytes. */
   requestNonceAt = 0;
@@ -61,6 +63,9 @@ export class MessageReader {
   unixMs = 0;
   /** Of refuse: `RefuseReason`. */
   reason = 0;
+  /** Of config: bytes for `readSourceSettings`. */
+  settingsAt = 0;
+  settingsEnd = 0;
 
   readonly #message: Mac0Reader;
   readonly #reader = new CborReader();
@@ -127,6 +132,14 @@ export class MessageReader {
       reader.key(4);
       this.epoch = reader.uint();
       this.#pairs(left - 5);
+    } else if (this.kind === DownKind.config) {
+      reader.key(4);
+      this.configVersion = reader.uint();
+      reader.key(5);
+      reader.data();
+      this.settingsAt = reader.start;
+      this.settingsEnd = reader.stop;
+      this.#pairs(left - 6);
     } else reader.refuse('kind');
     reader.finish();
     return reader.fault;
@@ -166,20 +179,23 @@ export class MessageReader {
     return pairs;
   }
 
-  /** Keys 4 to 9, of which there are `pairs`: 5 or, with the oldest reading, 6. */
+  /** Keys 4 to 10, of which there are `pairs`: 5, one more with the oldest reading, one with the settings' version. */
   #hello(pairs: number): void {
     const reader = this.#reader;
     reader.key(4);
     this.next = reader.uint();
     this.oldestEpoch = -1;
     this.oldestSeq = -1;
-    if (pairs === 6) {
-      reader.key(5);
+    let left = pairs - 5;
+    let key = reader.uint();
+    if (key === 5 && left > 0) {
+      left--;
       if (reader.array() !== 2) reader.refuse('length');
       this.oldestEpoch = reader.uint();
       this.oldestSeq = reader.uint();
+      key = reader.uint();
     }
-    reader.key(6);
+    if (key !== 6) reader.refuse('unexpected-key');
     this.backlog = reader.uint();
     reader.key(7);
     this.losses = reader.uint();
@@ -191,7 +207,13 @@ export class MessageReader {
     if (reader.text() && reader.stop - reader.start > MAX_RESTART_BYTES) reader.refuse('length');
     this.restartAt = reader.start;
     this.restartEnd = reader.stop;
-    this.#pairs(pairs === 6 ? 0 : pairs - 5);
+    this.configVersion = -1;
+    if (left === 1) {
+      left--;
+      reader.key(10);
+      this.configVersion = reader.uint();
+    }
+    this.#pairs(left);
   }
 
   #position(): void {

@@ -17,7 +17,8 @@ import { DownKind, UpKind } from './session.js';
 
 /**
  * Writes session messages into one buffer that the next message reuses: `buffer[start, start + length)`.
- * Every method returns the message's length; 0 when a number is no integer from 0 to 2^53 - 1.
+ * Every method returns the message's length; 0 when a number is no integer from 0 to 2^53 - 1, or when the
+ * settings of `config` do not fit.
  */
 export class MessageWriter {
   readonly buffer: Uint8Array;
@@ -43,7 +44,12 @@ export class MessageWriter {
 
   /** Frame type 3: opens a session. `mac` is under up(hello.epoch). */
   hello(mac: Mac, id: Uint8Array, nonces: SessionNonces, hello: Hello): number {
-    const out = this.#begin(id, hello.oldest === undefined ? 9 : 10, UpKind.hello, nonces);
+    const out = this.#begin(
+      id,
+      9 + (hello.oldest === undefined ? 0 : 1) + (hello.configVersion === undefined ? 0 : 1),
+      UpKind.hello,
+      nonces,
+    );
     out.uint(3);
     out.uint(hello.epoch);
     out.uint(4);
@@ -62,6 +68,10 @@ export class MessageWriter {
     out.utf8(utf8(hello.firmware, MAX_FIRMWARE_BYTES));
     out.uint(9);
     out.utf8(utf8(hello.restart, MAX_RESTART_BYTES));
+    if (hello.configVersion !== undefined) {
+      out.uint(10);
+      out.uint(hello.configVersion);
+    }
     return this.#finish(mac);
   }
 
@@ -126,6 +136,23 @@ export class MessageWriter {
     const out = this.#beginDown(id, 5, DownKind.advance, nonces, counter);
     out.uint(4);
     out.uint(epoch);
+    return this.#finish(mac);
+  }
+
+  /** Frame type 5: settings of the device's sources, as `encodeSourceSettings` makes them. */
+  config(
+    mac: Mac,
+    id: Uint8Array,
+    nonces: SessionNonces,
+    counter: number,
+    version: number,
+    settings: Uint8Array,
+  ): number {
+    const out = this.#beginDown(id, 6, DownKind.config, nonces, counter);
+    out.uint(4);
+    out.uint(version);
+    out.uint(5);
+    out.bytes(settings);
     return this.#finish(mac);
   }
 

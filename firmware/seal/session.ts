@@ -5,7 +5,7 @@
  *   2 knock      device → gateway   [1, device id]                      "challenge me"
  *   3 up         device → gateway   COSE_Mac0 under up(epoch)           hello, time request
  *   4 reading    device → gateway   the envelope
- *   5 down       gateway → device   COSE_Mac0 under down                receipt, time, refuse, advance
+ *   5 down       gateway → device   COSE_Mac0 under down                receipt, time, refuse, advance, config
  *
  * Every message in a COSE_Mac0 names both nonces, so that it says nothing outside its session, and messages
  * down are numbered, so that each is taken once. `MessageWriter` and `MessageReader` have the bytes.
@@ -20,7 +20,7 @@ export const UpKind = { hello: 1, timeRequest: 2 } as const;
 export type UpKind = (typeof UpKind)[keyof typeof UpKind];
 
 /** Key 0 of messages down. */
-export const DownKind = { receipt: 1, time: 2, refuse: 3, advance: 4 } as const;
+export const DownKind = { receipt: 1, time: 2, refuse: 3, advance: 4, config: 5 } as const;
 export type DownKind = (typeof DownKind)[keyof typeof DownKind];
 
 /** Why a gateway refuses a reading for good. */
@@ -55,4 +55,6 @@ export interface Hello {
   readonly firmware: string;
   /** Why it last restarted; cut to 128 bytes of UTF-8. */
   readonly restart: string;
+  /** The last version of its settings that the gateway gave it since boot, 0 before the first; absent: it takes none. */
+  readonly configVersion?: number | undefined;
 }

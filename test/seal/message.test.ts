@@ -1,7 +1,13 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { Hello, SessionNonces } from '../../firmware/seal/index.js';
-import { fromUtf8, MessageReader, MessageWriter, utf8 } from '../../firmware/seal/index.js';
+import {
+  encodeSourceSettings,
+  fromUtf8,
+  MessageReader,
+  MessageWriter,
+  utf8,
+} from '../../firmware/seal/index.js';
 import type * as Vectors from '../vectors/types.js';
 import { DIGESTS, flipped, hex, ID, toHex, vectors } from './support.js';
 
@@ -126,6 +132,7 @@ test('any hello comes out as it went in, its texts cut', t => {
     losses: n,
     firmware: text,
     restart: text,
+    configVersion: fc.option(n, { nil: undefined }),
   });
   const nonces = { gateway: new Uint8Array(16).fill(1), device: new Uint8Array(16).fill(2) };
   const writer = new MessageWriter();
@@ -141,11 +148,32 @@ test('any hello comes out as it went in, its texts cut', t => {
         [reader.epoch, reader.next, reader.oldestEpoch, reader.oldestSeq, reader.backlog, reader.losses],
         [h.epoch, h.next, h.oldest?.epoch ?? -1, h.oldest?.seq ?? -1, h.backlog, h.losses],
       );
+      t.is(reader.configVersion, h.configVersion ?? -1);
       t.is(fromUtf8(bytes, reader.firmwareAt, reader.firmwareEnd), fromUtf8(utf8(h.firmware, 64)));
       t.is(fromUtf8(bytes, reader.restartAt, reader.restartEnd), fromUtf8(utf8(h.restart, 128)));
     }),
     { numRuns: 300 },
   );
+});
+
+test('settings that are too many, too long or no settings are not encoded; what does not fit is not sent', t => {
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, i) => ({ name: `s${i}`, periodMs: 1000 }));
+  t.true(encodeSourceSettings(many(23)) instanceof Uint8Array);
+  for (const settings of [
+    many(33),
+    [{ name: 'x'.repeat(65) }],
+    [{ name: '' }],
+    [{ name: 'a' }, { name: 'a' }],
+    [{ name: 'a', periodMs: 0.5 }],
+    [{ name: 'a', threshold: Number.NaN }],
+  ])
+    t.is(encodeSourceSettings(settings), undefined);
+  const mac = DIGESTS[0][1].hmac(new Uint8Array(32));
+  const nonces = { gateway: new Uint8Array(16), device: new Uint8Array(16) };
+  const writer = new MessageWriter();
+  t.true(writer.config(mac, ID, nonces, 1, 1, encodeSourceSettings(many(20))!) > 0);
+  t.is(writer.config(mac, ID, nonces, 1, 1, new Uint8Array(300)), 0);
 });
 
 test('numbers that have no encoding make no message, other mistakes throw', t => {

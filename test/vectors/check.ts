@@ -284,6 +284,10 @@ export function checkMessages(implementation: Implementation, vectors: Vectors.M
     else if (name === 'refuse')
       length = writer.refuse(down, id, nonces, counter, named!, message.reason ?? 0);
     else if (name === 'advance') length = writer.advance(down, id, nonces, counter, epoch);
+    else if (name === 'config') {
+      const settings = seal.encodeSourceSettings(message.settings ?? []) ?? new Uint8Array(0);
+      length = writer.config(down, id, nonces, counter, message.version ?? 0, settings);
+    }
     found.same(`${name} written`, seal.toHex(writer.buffer, writer.start, writer.start + length), hex);
 
     const bytes = unhex(implementation, `aa${hex}aa`);
@@ -306,7 +310,7 @@ export function checkMessages(implementation: Implementation, vectors: Vectors.M
     found.same(`${name} id`, at(reader.idAt, 8), vectors.id);
     found.same(`${name} gateway nonce`, at(reader.gwNonceAt, 16), vectors.gatewayNonce);
     found.same(`${name} device nonce`, at(reader.devNonceAt, 16), vectors.deviceNonce);
-    if (name !== 'receipt' && name !== 'time' && name !== 'refuse')
+    if (name !== 'receipt' && name !== 'time' && name !== 'refuse' && name !== 'config')
       found.same(`${name} epoch`, reader.epoch, epoch);
     if (!isUp) found.same(`${name} counter`, reader.counter, counter);
     if (name === 'timeRequest' || name === 'time') {
@@ -315,6 +319,11 @@ export function checkMessages(implementation: Implementation, vectors: Vectors.M
     if (name === 'time') found.same(`${name} unixMs`, reader.unixMs, message.unixMs);
     if (name === 'refuse') found.same(`${name} reason`, reader.reason, message.reason);
     if (name === 'receipt') found.same(`${name} hasPosition`, reader.hasPosition, position !== undefined);
+    if (name === 'config') {
+      found.same(`${name} version`, reader.configVersion, message.version);
+      const settings = seal.readSourceSettings(bytes, reader.settingsAt, reader.settingsEnd);
+      found.same(`${name} settings`, JSON.stringify(settings), JSON.stringify(message.settings));
+    }
     if (position !== undefined) {
       found.same(`${name} epoch`, reader.epoch, position.epoch);
       found.same(`${name} seq`, reader.seq, position.seq);
@@ -331,6 +340,7 @@ export function checkMessages(implementation: Implementation, vectors: Vectors.M
         seal.fromUtf8(bytes, reader.firmwareAt, reader.firmwareEnd),
         hello.firmware,
       );
+      found.same(`${name} settings' version`, reader.configVersion, hello.configVersion ?? -1);
       found.same(`${name} restart`, seal.fromUtf8(bytes, reader.restartAt, reader.restartEnd), hello.restart);
     }
   }
@@ -345,6 +355,10 @@ export function checkMessages(implementation: Implementation, vectors: Vectors.M
             ? reader.parseUp(bytes, 0, bytes.length)
             : reader.parseDown(bytes, 0, bytes.length);
     found.same(note, result, fault);
+  }
+  for (const { note, hex, fault } of vectors.settingsRefused) {
+    const bytes = unhex(implementation, hex);
+    found.same(note, JSON.stringify(seal.readSourceSettings(bytes, 0, bytes.length)), JSON.stringify(fault));
   }
   return found.list;
 }

@@ -327,11 +327,16 @@ gw, dev, rq, tag8 = run(0x10, 0x1f), run(0x20, 0x2f), run(0x30, 0x37), run(0x40,
 up_to = lambda kind, *pairs: enc(Map([(0, kind), (1, gw), (2, dev), *pairs]))
 hello = dict(epoch=1, next=7, backlog=3, losses=0, firmware='0.1.0', restart='power-on')
 hello_pairs = lambda h: [(3, h['epoch']), (4, h['next'])] + ([(5, [h['oldest']['epoch'], h['oldest']['seq']])] if 'oldest' in h else []) + [
-    (6, h['backlog']), (7, h['losses']), (8, h['firmware']), (9, h['restart'])]
+    (6, h['backlog']), (7, h['losses']), (8, h['firmware']), (9, h['restart'])] + ([(10, h['configVersion'])] if 'configVersion' in h else [])
 hellos = [hello, {**hello, 'oldest': {'epoch': 1, 'seq': 4}}, {**hello, 'epoch': 2, 'next': 9007199254740991, 'firmware': '', 'restart': 'Stoß 💧',
-          'oldest': {'epoch': 1, 'seq': 65535}, 'backlog': 100000, 'losses': 256}]
+          'oldest': {'epoch': 1, 'seq': 65535}, 'backlog': 100000, 'losses': 256},
+          {**hello, 'configVersion': 0}, {**hello, 'oldest': {'epoch': 0, 'seq': 1}, 'configVersion': 1000}]
 where = dict(epoch=1, seq=6, tag8=tag8.hex())
 where_pairs = [(4, 1), (5, 6), (6, tag8)]
+SETTINGS = {'name': 0, 'periodMs': 1, 'threshold': 2, 'maxIntervalMs': 3}
+settings_of = lambda items: enc(Map([(0, [Map((SETTINGS[k], x) for k, x in s.items()) for s in items])]))
+configs = [(1, []), (2, [{'name': 'temperature', 'periodMs': 60000, 'threshold': 0.25, 'maxIntervalMs': 900000}, {'name': 'Zähler', 'threshold': 0},
+                         {'name': 'door'}]), (9007199254740991, [{'name': 'x', 'maxIntervalMs': 4294967296}])]
 messages = [
     {'name': 'challenge', 'hex': enc([1, gw]).hex()},
     {'name': 'knock', 'hex': enc([1, device]).hex()},
@@ -343,6 +348,8 @@ messages = [
     {'name': 'refuse', 'counter': 4294967296, 'position': where, 'reason': 1,
      'hex': mac0(down, device, up_to(3, (3, 4294967296), *where_pairs, (7, 1))).hex()},
     {'name': 'advance', 'counter': 5, 'epoch': 65536, 'hex': mac0(down, device, up_to(4, (3, 5), (4, 65536))).hex()},
+    *[{'name': 'config', 'counter': n + 6, 'version': v, 'settings': s, 'hex': mac0(down, device, up_to(5, (3, n + 6), (4, v), (5, settings_of(s)))).hex()}
+      for n, (v, s) in enumerate(configs)],
 ]
 bad = []
 
@@ -363,15 +370,21 @@ bad_message('an envelope', 'up', 'unexpected-type', mac0(seals[1], device, enc(M
 bad_message('kind 3', 'up', 'kind', sealed_up(3, *h1))
 bad_message('no device nonce', 'up', 'unexpected-key', mac0(ups[1], device, enc(Map([(0, 1), (1, gw), *h1]))))
 bad_message('oldest of three', 'up', 'length', sealed_up(1, *h1[:2], (5, [1, 2, 3]), *h1[2:]))
-bad_message('oldest not at its place', 'up', 'unexpected-key', sealed_up(1, *h1, (10, [1, 2])))
+bad_message('oldest not at its place', 'up', 'unexpected-key', sealed_up(1, *h1, (11, [1, 2])))
+bad_message('version of settings a text', 'up', 'unexpected-type', sealed_up(1, *h1, (10, '1')))
+bad_message('version of settings before its place', 'up', 'unexpected-key', sealed_up(1, *h1[:-1], (10, 1), h1[-1]))
 bad_message('one key less', 'up', 'truncated', sealed_up(1, *h1[:-1]))
 bad_message('two keys more', 'up', 'unexpected-key', sealed_up(1, *h1, (10, 1), (11, 1)))
+bad_message('three keys more', 'up', 'unexpected-key', sealed_up(1, *h1[:2], (5, [1, 2]), *h1[2:], (10, 1), (11, 1)))
 bad_message('firmware of 65 bytes', 'up', 'length', sealed_up(1, *h1[:-2], (8, 'x' * 65), h1[-1]))
 bad_message('restart of 129 bytes', 'up', 'length', sealed_up(1, *h1[:-1], (9, 'x' * 129)))
 bad_message('longer than a message can be', 'up', 'too-large', sealed_up(1, *h1[:-1], (9, 'x' * 400)))
 bad_message('request nonce of 7 bytes', 'up', 'length', sealed_up(2, (3, 1), (4, rq[1:])))
 bad_message('kind 0', 'down', 'kind', sealed_down(0, (3, 1)))
-bad_message('kind 5', 'down', 'kind', sealed_down(5, (3, 1)))
+bad_message('kind 6', 'down', 'kind', sealed_down(6, (3, 1)))
+bad_message('config without settings', 'down', 'truncated', sealed_down(5, (3, 1), (4, 1)))
+bad_message('config with settings that are no byte string', 'down', 'unexpected-type', sealed_down(5, (3, 1), (4, 1), (5, 'x')))
+bad_message('config with one key more', 'down', 'unexpected-key', sealed_down(5, (3, 1), (4, 1), (5, b''), (6, 1)))
 bad_message('receipt with half a position', 'down', 'truncated', sealed_down(1, (3, 1), (4, 1), (5, 6)))
 bad_message('receipt with one key more', 'down', 'unexpected-key', sealed_down(1, (3, 1), *where_pairs, (7, 1)))
 bad_message('receipt with a whole tag', 'down', 'length', sealed_down(1, (3, 1), (4, 1), (5, 6), (6, bytes(32))))
@@ -380,9 +393,30 @@ bad_message('refuse for a reason unknown', 'down', 'kind', sealed_down(3, (3, 1)
 bad_message('refuse without a reason', 'down', 'truncated', sealed_down(3, (3, 1), *where_pairs))
 bad_message('advance to -1', 'down', 'unexpected-type', sealed_down(4, (3, 1), (4, -1)))
 bad_message('counter 2^53', 'down', 'integer-too-large', sealed_down(1, (3, 1 << 53)))
+settings_bad = []
+
+
+def bad_settings(note, fault, data):
+    settings_bad.append({'note': note, 'fault': fault, 'hex': (data if isinstance(data, bytes) else enc(Map([(0, data)]))).hex()})
+
+
+bad_settings('nothing', 'truncated', b'')
+bad_settings('a list alone', 'unexpected-type', enc([]))
+bad_settings('a key that is not known', 'unexpected-key', enc(Map([(0, []), (1, 1)])))
+bad_settings('a byte after it', 'trailing-bytes', enc(Map([(0, [])])) + b'\0')
+bad_settings('a source without a name', 'unexpected-key', [Map([(1, 1000)])])
+bad_settings('a name of nothing', 'length', [Map([(0, '')])])
+bad_settings('a name of 65 bytes', 'length', [Map([(0, 'x' * 65)])])
+bad_settings('a name twice', 'duplicate-key', [Map([(0, 'a')]), Map([(0, 'a')])])
+bad_settings('a period that is not whole', 'unexpected-type', [Map([(0, 'a'), (1, 0.5)])])
+bad_settings('a threshold that is no number', 'unexpected-type', [Map([(0, 'a'), (2, '1')])])
+bad_settings('keys in another order', 'unsorted-keys', [Map([(0, 'a'), (2, 1), (1, 1)])])
+bad_settings('a key twice', 'duplicate-key', [Map([(0, 'a'), (1, 1), (1, 1)])])
+bad_settings('a source with a key that is not known', 'unexpected-key', [Map([(0, 'a'), (4, 1)])])
+bad_settings('33 sources', 'too-large', [Map([(0, f'a{n}')]) for n in range(33)])
 dump('messages.json', {
     'id': device.hex(), 'gatewayNonce': gw.hex(), 'deviceNonce': dev.hex(), 'requestNonce': rq.hex(),
-    'up': [u.hex() for u in ups], 'down': down.hex(), 'messages': messages, 'refused': bad,
+    'up': [u.hex() for u in ups], 'down': down.hex(), 'messages': messages, 'refused': bad, 'settingsRefused': settings_bad,
 })
 
 

@@ -1,5 +1,5 @@
 /** The form of the JSON files in this folder. Byte strings are lower-case hex. */
-import type { Facts, Verdict } from '../../firmware/seal/index.js';
+import type { Facts, NamedSourceSettings, Verdict } from '../../firmware/seal/index.js';
 
 /** A CBOR value in JSON: byte strings and maps are objects. */
 export type Notation =
@@ -99,6 +99,8 @@ export interface Messages {
     epoch?: number;
     unixMs?: number;
     reason?: number;
+    version?: number;
+    settings?: NamedSourceSettings[];
     position?: { epoch: number; seq: number; tag8: string };
     hello?: {
       epoch: number;
@@ -108,9 +110,12 @@ export interface Messages {
       losses: number;
       firmware: string;
       restart: string;
+      configVersion?: number;
     };
   }[];
   refused: { note: string; parse: string; fault: string; hex: string }[];
+  /** Of `config`: bytes that are no settings. */
+  settingsRefused: { note: string; fault: string; hex: string }[];
 }
 
 export interface Verdicts {
