@@ -36,6 +36,8 @@ export interface GatewayFacts {
   readonly version: string;
   readonly runtime: string;
   readonly pid: number;
+  /** Whether the system's clock is synchronised; undefined where nothing tells. */
+  clockSynchronised(): Promise<boolean | undefined>;
 }
 
 const DAY_MS = 86_400_000;
@@ -117,13 +119,17 @@ export class Gateway {
 
   async status(): Promise<NodeStatus> {
     const { clock, keyring, storage } = this.#ports;
-    const space = await storage.space(this.#config.dataDirectory).catch(() => undefined);
+    const [space, synchronised] = await Promise.all([
+      storage.space(this.#config.dataDirectory).catch(() => undefined),
+      this.#facts.clockSynchronised(),
+    ]);
     return nodeStatus({
       ...this.#facts,
       config: this.#config,
       startedAt: this.#startedAt,
       uptimeMs: clock.monotonic() - this.#startedMs,
       now: clock.now(),
+      ...(synchronised !== undefined && { synchronised }),
       keyring,
       intake: this.#intake.status(),
       journal: this.#journal,

@@ -25,6 +25,7 @@ export interface StatusParts {
   readonly startedAt: number;
   readonly uptimeMs: number;
   readonly now: number;
+  readonly synchronised?: boolean;
   readonly keyring: { readonly size: number; readonly fault?: Fault | undefined };
   readonly intake: IntakeStatus;
   readonly journal: JournalFacts;
@@ -45,7 +46,10 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
     dataDirectory: config.dataDirectory,
     startedAt: parts.startedAt,
     uptimeMs: Math.round(parts.uptimeMs),
-    clock: { at: parts.now },
+    clock: {
+      at: parts.now,
+      ...(parts.synchronised !== undefined && { synchronised: parts.synchronised }),
+    },
     keyring: { devices: keyring.size, ...(keyring.fault && { fault: keyring.fault.message }) },
     links: intake.links
       .slice(0, MAX_LINKS)

@@ -12,12 +12,16 @@ import { mqttBroker } from './broker.js';
 import { systemClock } from './clock.js';
 import { nodeDigest } from './digest.js';
 import { lockDirectory } from './lock.js';
+import { clockSynchronised } from './machine.js';
 import { privateFiles } from './private-files.js';
 import { systemRandom } from './random.js';
 import { SerialSource } from './serial.js';
 import { NodeStorage } from './storage.js';
 import { TcpListener } from './tcp.js';
 import { UnixListener } from './unix-socket.js';
+
+/** Asking the system starts a process. */
+const CLOCK_MS = 60_000;
 
 export interface GatewayProcess {
   readonly gateway: Gateway;
@@ -66,7 +70,12 @@ export async function startGateway(config: Config, access: BrokerAccess, log: Lo
     const gateway = await Gateway.start(
       config,
       access,
-      { version, runtime: `node ${process.version}`, pid: process.pid },
+      {
+        version,
+        runtime: `node ${process.version}`,
+        pid: process.pid,
+        clockSynchronised: remembered(clockSynchronised, CLOCK_MS),
+      },
       {
         storage: new NodeStorage(),
         clock: systemClock,
@@ -87,6 +96,20 @@ export async function startGateway(config: Config, access: BrokerAccess, log: Lo
     await giveBack();
     throw error;
   }
+}
+
+/** Asks anew only when the last answer is older than `ms`. */
+function remembered<T>(ask: () => Promise<T>, ms: number): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  let askedMs = 0;
+  return () => {
+    const now = systemClock.monotonic();
+    if (answer === undefined || now - askedMs > ms) {
+      askedMs = now;
+      answer = ask();
+    }
+    return answer;
+  };
 }
 
 async function makeDataDirectory(directory: string): Promise<void> {
