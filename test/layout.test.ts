@@ -97,6 +97,16 @@ test('the host takes only the seal from the other side; simulate alone runs the 
   );
 });
 
+test('the host takes its effects from ports: the commands alone reach into host/node', t => {
+  t.deepEqual(
+    offenders(
+      host,
+      (specifier, file) => !under(specifier, 'host/node') || under(file.path, 'host/cli', 'host/node'),
+    ),
+    [],
+  );
+});
+
 test('no product code imports a test', t => {
   t.deepEqual(
     offenders([...firmware, ...boards, ...host], specifier => !under(specifier, 'test')),

@@ -1,5 +1,6 @@
 import { Fault, systemCode } from '../fault.js';
 import type { BrokerOptions } from '../ports.js';
+import { brokerName } from '../uplink/broker-name.js';
 
 /** Reason codes that a broker ends or refuses a connection with (MQTT 5, section 2.4). */
 export const REASONS: Readonly<Record<number, string>> = {
@@ -28,13 +29,6 @@ export const REASONS: Readonly<Record<number, string>> = {
 const CREDENTIALS = new Set([4, 5, 134, 135]);
 const PROTOCOL = new Set([1, 132]);
 const CLIENT_ID = new Set([2, 133]);
-
-/** The broker's address without user name and password. */
-export function brokerName(url: string): string {
-  if (!URL.canParse(url)) return 'the broker';
-  const { protocol, host } = new URL(url);
-  return `${protocol}//${host}`;
-}
 
 /** What to tell the user about a connection that did not come about. */
 export function connectFault(options: BrokerOptions, cause: unknown): Fault {

@@ -2,9 +2,9 @@
  * Keeps a subscriber connected: a session that the broker keeps while we are away, and growing pauses between attempts.
  */
 import { Fault } from '../fault.js';
-import { brokerName } from '../node/broker-faults.js';
 import type { Broker, BrokerOptions, BrokerSession, Clock, Random, Timer } from '../ports.js';
 import { Backoff } from '../uplink/backoff.js';
+import { brokerName } from '../uplink/broker-name.js';
 import { SEALED_FILTER, STATUS_FILTER } from '../uplink/topics.js';
 
 export interface FeedPorts {

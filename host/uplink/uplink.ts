@@ -5,9 +5,9 @@
  */
 import { Fault } from '../fault.js';
 import type { DamageListener } from '../journal/entry.js';
-import { brokerName } from '../node/broker-faults.js';
 import type { Broker, BrokerOptions, BrokerSession, Clock, Log, Random, Timer } from '../ports.js';
 import { Backoff } from './backoff.js';
+import { brokerName } from './broker-name.js';
 import { CursorKeeper, type UplinkCursor } from './cursor-keeper.js';
 import { Publisher, type PublisherOptions, type UplinkReader } from './publisher.js';
 import { encodeStatus } from './status.js';
