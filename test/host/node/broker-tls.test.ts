@@ -8,6 +8,7 @@ import { Fault } from '../../../host/fault.js';
 import { mqttBroker } from '../../../host/node/broker.js';
 import type { BrokerOptions } from '../../../host/ports.js';
 import { freePort, Mosquitto } from '../../support/brokers.js';
+import { needs } from '../../support/needs.js';
 
 const run = promisify(execFile);
 const QUIET = { message: async () => {}, closed: () => {} };
@@ -21,6 +22,7 @@ async function certificate(directory: string, name: string): Promise<void> {
 }
 
 test('TLS with the broker’s and the client’s certificate; a stranger’s certificate is refused by name', async t => {
+  if (!needs(t, 'mosquitto') || !needs(t, 'openssl')) return;
   const directory = await mkdtemp(join(tmpdir(), 'tls-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   for (const name of ['broker', 'client', 'stranger']) await certificate(directory, name);

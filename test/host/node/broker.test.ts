@@ -4,6 +4,7 @@ import { Fault } from '../../../host/fault.js';
 import { mqttBroker } from '../../../host/node/broker.js';
 import type { BrokerHandler, BrokerOptions } from '../../../host/ports.js';
 import { freePort, Mosquitto, startAedes } from '../../support/brokers.js';
+import { needs } from '../../support/needs.js';
 
 const QUIET: BrokerHandler = { message: async () => {}, closed: () => {} };
 
@@ -41,6 +42,7 @@ async function refusal(promise: Promise<unknown>): Promise<Fault> {
 
 for (const protocol of ['5', '3.1.1'] as const) {
   test(`mosquitto, MQTT ${protocol}: many messages are handled at a time, PUBACKs follow in order`, async t => {
+    if (!needs(t, 'mosquitto')) return;
     const broker = await Mosquitto.start(['max_inflight_messages 50']);
     t.teardown(() => broker.stop());
     const arrived: string[] = [];
@@ -75,6 +77,7 @@ for (const protocol of ['5', '3.1.1'] as const) {
   });
 
   test(`mosquitto, MQTT ${protocol}: what was not acknowledged comes again, and only that`, async t => {
+    if (!needs(t, 'mosquitto')) return;
     const broker = await Mosquitto.start();
     t.teardown(() => broker.stop());
     const identity = options(broker.url, { protocol, cleanStart: false });
@@ -104,6 +107,7 @@ for (const protocol of ['5', '3.1.1'] as const) {
   });
 
   test(`mosquitto, MQTT ${protocol}: a handler that fails ends the connection without PUBACK`, async t => {
+    if (!needs(t, 'mosquitto')) return;
     const broker = await Mosquitto.start();
     t.teardown(() => broker.stop());
     let closed = '';
@@ -163,6 +167,7 @@ test('a publish that was not acknowledged is never sent again by the library', a
 });
 
 test('faults name what is wrong', async t => {
+  if (!needs(t, 'mosquitto')) return;
   const port = await freePort();
   t.is(
     (await refusal(mqttBroker.connect(options(`mqtt://127.0.0.1:${port}`), QUIET))).code,
@@ -188,6 +193,7 @@ test('faults name what is wrong', async t => {
 });
 
 test('MQTT 5: a PUBACK that says no reaches the caller, and the broker’s Receive Maximum is known', async t => {
+  if (!needs(t, 'mosquitto')) return;
   const broker = await Mosquitto.start(['max_inflight_messages 7']);
   t.teardown(() => broker.stop());
   const { writeFile } = await import('node:fs/promises');

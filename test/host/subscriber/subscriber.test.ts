@@ -4,6 +4,7 @@ import { encodeSdkPayload, sdkDevice } from '../../../host/journal/payload.js';
 import { NodeStorage } from '../../../host/node/storage.js';
 import type { Storage } from '../../../host/ports.js';
 import { Mosquitto, startAedes } from '../../support/brokers.js';
+import { needs } from '../../support/needs.js';
 import { TestDevice, until } from '../uplink/support.js';
 import { gateway, subscribe, TestKeyring, temporaryDirectory } from './support.js';
 
@@ -14,6 +15,7 @@ const ONLINE = 'connection';
 
 for (const protocol of ['5', '3.1.1'] as const) {
   test(`mosquitto, MQTT ${protocol}: what was published while away arrives, once, in order`, async t => {
+    if (!needs(t, 'mosquitto')) return;
     const broker = await Mosquitto.start();
     t.teardown(() => broker.stop());
     const directory = await temporaryDirectory(t);
@@ -59,6 +61,7 @@ test('aedes: readings arrive, and --readings ends after so many', async t => {
 });
 
 test('stopped between output and state: the batch repeats, nothing is missing', async t => {
+  if (!needs(t, 'mosquitto')) return;
   const broker = await Mosquitto.start();
   t.teardown(() => broker.stop());
   const directory = await temporaryDirectory(t);
@@ -110,6 +113,7 @@ test('stopped between output and state: the batch repeats, nothing is missing', 
 });
 
 test('a state that can’t be made durable: no PUBACK, it comes again, and is printed once', async t => {
+  if (!needs(t, 'mosquitto')) return;
   const broker = await Mosquitto.start();
   t.teardown(() => broker.stop());
   const directory = await temporaryDirectory(t);
@@ -149,6 +153,7 @@ test('a state that can’t be made durable: no PUBACK, it comes again, and is pr
 });
 
 test('tampered, foreign and malformed bytes are reported and never printed; the envelope is trusted over the topic', async t => {
+  if (!needs(t, 'mosquitto')) return;
   const broker = await Mosquitto.start();
   t.teardown(() => broker.stop());
   const [one, two] = [new TestDevice(1), new TestDevice(2)];
@@ -174,6 +179,7 @@ test('tampered, foreign and malformed bytes are reported and never printed; the 
 });
 
 test('a second authentic reading for one place is a fork', async t => {
+  if (!needs(t, 'mosquitto')) return;
   const broker = await Mosquitto.start();
   t.teardown(() => broker.stop());
   const device = new TestDevice(1);
@@ -189,6 +195,7 @@ test('a second authentic reading for one place is a fork', async t => {
 });
 
 test('an unknown device is held, over a restart too, and printed in order once the keyring has it', async t => {
+  if (!needs(t, 'mosquitto')) return;
   const broker = await Mosquitto.start();
   t.teardown(() => broker.stop());
   const [known, unknown] = [new TestDevice(1), new TestDevice(2)];
@@ -214,6 +221,7 @@ test('an unknown device is held, over a restart too, and printed in order once t
 });
 
 test('what is held is bounded: the oldest go, and that is told', async t => {
+  if (!needs(t, 'mosquitto')) return;
   const broker = await Mosquitto.start();
   t.teardown(() => broker.stop());
   const device = new TestDevice(2);
@@ -232,6 +240,7 @@ test('what is held is bounded: the oldest go, and that is told', async t => {
 });
 
 test('a gap is provisional, becomes final when the gateway has passed it, closes when it is filled', async t => {
+  if (!needs(t, 'mosquitto')) return;
   const broker = await Mosquitto.start();
   t.teardown(() => broker.stop());
   const device = new TestDevice(1);
@@ -274,6 +283,7 @@ test('a gap is provisional, becomes final when the gateway has passed it, closes
 });
 
 test('sovereign-sdk frames: verified with the node’s key, told by the gateway’s epoch', async t => {
+  if (!needs(t, 'mosquitto')) return;
   const broker = await Mosquitto.start();
   t.teardown(() => broker.stop());
   const key = Buffer.from('0123456789');

@@ -4,6 +4,7 @@ import { mqttBroker } from '../../../host/node/broker.js';
 import type { BrokerSession } from '../../../host/ports.js';
 import { Uplink, type UplinkOptions } from '../../../host/uplink/uplink.js';
 import { Mosquitto, startAedes } from '../../support/brokers.js';
+import { needs } from '../../support/needs.js';
 import { anyRandom, FakeCursor, FakeJournal, realClock, TestDevice, TestLog, until } from './support.js';
 
 type Protocol = '5' | '3.1.1';
@@ -69,6 +70,7 @@ const PLACES: [string, Protocol, () => Promise<{ url: string; stop(): Promise<vo
 
 for (const [name, protocol, start] of PLACES) {
   test(`${name}: every reading arrives, the same bytes, in each device’s order, with status and SenML`, async t => {
+    if (name.startsWith('mosquitto') && !needs(t, 'mosquitto')) return;
     const broker = await start();
     t.teardown(() => broker.stop());
     const heard: Heard[] = [];
@@ -110,6 +112,7 @@ for (const [name, protocol, start] of PLACES) {
 
 for (const protocol of ['5', '3.1.1'] as const) {
   test(`mosquitto killed mid-window, MQTT ${protocol}: nothing is lost, and it goes on by itself`, async t => {
+    if (!needs(t, 'mosquitto')) return;
     const broker = await Mosquitto.start(['max_queued_messages 0']);
     t.teardown(() => broker.stop());
     const journal = new FakeJournal();
@@ -149,6 +152,7 @@ for (const protocol of ['5', '3.1.1'] as const) {
 }
 
 test('mosquitto refuses a topic (MQTT 5) and a password: told, not passed, and it goes on when that is mended', async t => {
+  if (!needs(t, 'mosquitto')) return;
   const broker = await Mosquitto.start(['max_queued_messages 0']);
   t.teardown(() => broker.stop());
   await writeFile(`${broker.directory}/acl`, 'topic write sovereign/1/cellar/gateway/#\n');
@@ -177,6 +181,7 @@ test('mosquitto refuses a topic (MQTT 5) and a password: told, not passed, and i
 });
 
 test('the will says offline when the gateway dies', async t => {
+  if (!needs(t, 'mosquitto')) return;
   const broker = await Mosquitto.start(['max_queued_messages 0']);
   t.teardown(() => broker.stop());
   const heard: Heard[] = [];
