@@ -4,6 +4,8 @@
  * the limits that hold between settings.
  */
 import { dirname, resolve } from 'node:path';
+import type { NamedSourceSettings } from '../firmware/seal/index.js';
+import { deviceConflicts, settingsList } from './config/devices.js';
 import {
   type Path,
   type Problem,
@@ -28,6 +30,8 @@ export interface Config {
   /** Absent: nothing is published; the journal alone grows. */
   readonly uplink?: UplinkConfig;
   readonly quarantine: QuarantineConfig;
+  /** What the sources of devices are told, by the device's id or name. */
+  readonly devices: ReadonlyMap<string, readonly NamedSourceSettings[]>;
   readonly log: { readonly level: LogLevel };
 }
 
@@ -196,6 +200,7 @@ function conflicts(raw: unknown): Conflict[] {
     );
   }
   brokerConflicts(raw, check, has);
+  deviceConflicts(raw, check);
   return found;
 }
 
@@ -264,6 +269,9 @@ function assemble(document: ConfigDocument, file: string): Config {
       },
     }),
     quarantine: document.quarantine,
+    devices: new Map(
+      Object.entries(document.devices).map(([device, { sources }]) => [device, settingsList(sources)]),
+    ),
     log: document.log,
   };
 }

@@ -106,6 +106,8 @@ export class Gateway {
       quarantineDirectory: within('quarantine'),
       evidenceDirectory: within('evidence'),
       ...config.quarantine,
+      settingsDirectory: config.dataDirectory,
+      devices: config.devices,
     });
     const gateway = new Gateway(config, facts, ports, { journal, cursor, intake, access });
     try {

@@ -73,6 +73,18 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
   await devices(status, output);
 }
 
+/** Devices that have not taken the settings that are meant for them. */
+async function settings(status: NodeStatus, output: Output): Promise<void> {
+  for (const { id, name, settings } of status.devices) {
+    if (settings === undefined || settings.acknowledged === settings.version) continue;
+    const { version, acknowledged, supported, fault } = settings;
+    const why = !supported
+      ? 'its firmware takes none'
+      : `it has ${acknowledged === 0 ? 'its own' : `version ${acknowledged}`}${fault === undefined ? '' : `: ${printable(fault)}`}`;
+    await output.note(`${printable(name ?? id)}: settings version ${version} are not in force, ${why}`);
+  }
+}
+
 async function devices(status: NodeStatus, output: Output): Promise<void> {
   await output.line('');
   if (status.devices.length === 0) {
@@ -93,6 +105,7 @@ async function devices(status: NodeStatus, output: Output): Promise<void> {
     ],
     status.devices.map(device => row(device, status, output)),
   );
+  await settings(status, output);
 }
 
 function row(device: DeviceStatus, status: NodeStatus, output: Output): string[] {

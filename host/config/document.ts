@@ -166,8 +166,12 @@ const secretKey = (path: Path) => ['password', 'key', 'chain', 'down'].includes(
 function keysAt(schema: unknown, path: Path): string[] {
   let at = unwrap(schema);
   for (const step of path) {
-    const definition = at as { shape?: Record<string, unknown>; element?: unknown } | undefined;
-    at = unwrap(typeof step === 'number' ? definition?.element : definition?.shape?.[step]);
+    const definition = at as
+      | { shape?: Record<string, unknown>; element?: unknown; valueType?: unknown }
+      | undefined;
+    at = unwrap(
+      typeof step === 'number' ? definition?.element : (definition?.shape?.[step] ?? definition?.valueType),
+    );
   }
   return Object.keys((at as { shape?: object } | undefined)?.shape ?? {});
 }

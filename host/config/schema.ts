@@ -3,6 +3,8 @@
  * "expected …, got …". Defaults and limits stand here and nowhere else.
  */
 import { z } from 'zod';
+import { NAME, NAME_RULE } from '../keyring/entry.js';
+import { MAX_PERIOD_MS, MIN_PERIOD_MS } from './devices.js';
 
 const MiB = 1024 * 1024;
 const GiB = 1024 * MiB;
@@ -96,6 +98,21 @@ const links = z.strictObject({
   sdk: sdk.optional(),
 });
 
+const ms = () => whole(MIN_PERIOD_MS, MAX_PERIOD_MS, ' ms').optional();
+const threshold = () => {
+  const error = 'a number from 0, in the unit of the source; 0: every sample';
+  return z.number({ error }).min(0, { error }).optional();
+};
+const source = z.strictObject({ periodMs: ms(), threshold: threshold(), maxIntervalMs: ms() });
+/** As the device names its source, which stands in its readings. */
+const sourceName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9:./_-]{0,63}$/, {
+  error: 'the name of a source: letters, digits, "-", "_", ".", ":" or "/", such as temperature',
+});
+const deviceName = z.string().refine(name => NAME.test(name) || /^[0-9a-f]{16}$/.test(name), {
+  error: `an id of 16 hex digits, or ${NAME_RULE}`,
+});
+const devices = z.record(deviceName, z.strictObject({ sources: z.record(sourceName, source) }));
+
 export const configSchema = z.strictObject({
   site: name('cellar'),
   gateway: name('gw-1a2b3c4d'),
@@ -105,6 +122,7 @@ export const configSchema = z.strictObject({
   journal: journal.prefault({}),
   uplink: uplink.optional(),
   quarantine: quarantine.prefault({}),
+  devices: devices.default({}),
   log: z
     .strictObject({ level: z.enum(levels, { error: `one of ${levels.join(', ')}` }).default('info') })
     .prefault({}),

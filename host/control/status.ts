@@ -70,6 +70,13 @@ export interface DeviceStatus {
   readonly losses?: number;
   readonly firmware?: string;
   readonly restart?: string;
+  /** Settings of its sources: the version meant for it, what it has taken, and why it refused. */
+  readonly settings?: {
+    readonly version: number;
+    readonly acknowledged: number;
+    readonly supported: boolean;
+    readonly fault?: string;
+  };
   /** Verdicts since the gateway began. */
   readonly counts: Readonly<Record<string, number>>;
 }

@@ -8,6 +8,8 @@ export interface HelloFacts extends Holding {
   readonly losses: number;
   readonly firmware: string;
   readonly restart: string;
+  /** The highest version of settings that it was sent since it started; -1: it takes none. */
+  readonly configVersion: number;
   /** Unix ms. */
   readonly at: number;
 }
@@ -44,6 +46,8 @@ export class Device {
   /** The same as Unix ms. */
   seenAt = 0;
   silent = false;
+  /** What it says of its settings; absent before its first session. `fault`: why it refused the last ones. */
+  settings: { readonly supported: boolean; acknowledged: number; fault: string } | undefined;
   /** The link of the last reading. */
   link = '';
 

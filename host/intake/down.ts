@@ -63,6 +63,12 @@ export class DownWriter {
     this.#send(to.link, FrameType.down, length);
   }
 
+  /** `settings`: at most `MAX_SETTINGS_BYTES`, so that they fit. */
+  config(to: Addressee, version: number, settings: Uint8Array): void {
+    const length = this.#writer.config(to.downMac, to.idBytes, to.nonces, ++to.counter, version, settings);
+    this.#send(to.link, FrameType.down, length);
+  }
+
   #send(link: Link, type: number, length: number): void {
     if (length === 0) throw new Error(`a message of type ${type} could not be written`);
     const { buffer, start } = this.#writer;

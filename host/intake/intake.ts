@@ -2,7 +2,7 @@
  * Everything that comes in: links, gates, order, journal, receipts. This file only puts the parts together
  * and carries the journal's word to the devices.
  */
-import type { Digest } from '../../firmware/seal/index.js';
+import type { Digest, NamedSourceSettings } from '../../firmware/seal/index.js';
 import type { DevicePosition, Entry, RecentTag } from '../journal/entry.js';
 import { globalBudget, linkBudget } from '../keyring/budget.js';
 import { KeyCache } from '../keyring/chains.js';
@@ -19,6 +19,7 @@ import { LinkSession } from './link-session.js';
 import { Quarantine } from './quarantine.js';
 import { SdkIntake } from './sdk-intake.js';
 import { SdkLink } from './sdk-link.js';
+import { SettingsBook } from './settings.js';
 import type { Shared } from './shared.js';
 import { SilenceWatch } from './silence.js';
 import type { DeviceStatus, IntakeStatus, LinkStatus } from './status.js';
@@ -45,6 +46,10 @@ export interface IntakeOptions {
   /** Absolute paths of the two stores. */
   readonly quarantineDirectory: string;
   readonly evidenceDirectory: string;
+  /** Where the versions of settings are kept; absent: devices are told nothing. */
+  readonly settingsDirectory?: string;
+  /** Settings of sources, by the device's id or name. */
+  readonly devices?: ReadonlyMap<string, readonly NamedSourceSettings[]>;
   /** Limits of the quarantine and of the evidence, as in the configuration. */
   readonly maxBytes?: number;
   readonly perReasonBytes?: number;
@@ -82,6 +87,7 @@ export class Intake {
     keyring: KeyringView,
     quarantine: Quarantine,
     evidence: Evidence,
+    settings: SettingsBook | undefined,
   ) {
     this.#ports = ports;
     this.#keyring = keyring;
@@ -104,6 +110,7 @@ export class Intake {
       acceptor,
       quarantine,
       counters: this.counters,
+      settings,
       helloBudget: () => linkBudget(clock, hellos),
       readingBudget: () => linkBudget(clock, readings),
       seen,
@@ -134,7 +141,12 @@ export class Intake {
       directory: options.evidenceDirectory,
       maxBytes: options.evidenceBytes ?? 16 * MiB,
     });
-    return new Intake(ports, journal, keyring, quarantine, evidence);
+    const { settingsDirectory } = options;
+    const settings =
+      settingsDirectory === undefined
+        ? undefined
+        : await SettingsBook.open(ports, settingsDirectory, options.devices ?? new Map());
+    return new Intake(ports, journal, keyring, quarantine, evidence, settings);
   }
 
   /** Takes in the links of a source that carry frames. `limits` only for those that strangers can open. */
@@ -278,8 +290,17 @@ export class Intake {
             firmware: hello.firmware,
             restart: hello.restart,
           }),
+      ...this.#settingsStatus(device, name),
       counts: { ...device.counts },
     };
+  }
+
+  #settingsStatus({ id, settings }: Device, name?: string): Pick<DeviceStatus, 'settings'> {
+    if (!this.#shared.settings?.wants(id, name)) return {};
+    const version = this.#shared.settings.version(id);
+    if (version === undefined || settings === undefined) return {};
+    const { supported, acknowledged, fault } = settings;
+    return { settings: { version, supported, acknowledged, ...(fault !== '' && { fault }) } };
   }
 
   *#linkStatus(): Iterable<LinkStatus> {

@@ -217,6 +217,7 @@ export class LinkSession implements LinkHandler {
       losses: message.losses,
       firmware: fromUtf8(buffer, message.firmwareAt, message.firmwareEnd) ?? '',
       restart: fromUtf8(buffer, message.restartAt, message.restartEnd) ?? '',
+      configVersion: message.configVersion,
       at: clock.now(),
     };
     this.#nonces.opened(nonces.gateway, nonces.device);

@@ -1,8 +1,9 @@
 /**
  * The readings of one link: gates, verdict, and what the device is told about each.
  */
-import { fromHex, SHORT_TAG_BYTES, toHex } from '../../firmware/seal/index.js';
+import { fromHex, Kind, SHORT_TAG_BYTES, toHex } from '../../firmware/seal/index.js';
 import type { DerivationBudget } from '../keyring/budget.js';
+import { SettingsSender } from './device-settings.js';
 import type { LinkSession, Session } from './link-session.js';
 import type { Shared } from './shared.js';
 
@@ -27,6 +28,7 @@ export class SessionReadings {
   readonly #shared: Shared;
   readonly #owner: LinkSession;
   readonly #budget: DerivationBudget;
+  readonly #settings: SettingsSender;
   #repeatedMs = Number.NEGATIVE_INFINITY;
   #past: PastReading | undefined;
   /** The device holds past readings but not the one that a receipt names: its memory was set back. */
@@ -40,6 +42,7 @@ export class SessionReadings {
     this.#shared = shared;
     this.#owner = owner;
     this.#budget = budget;
+    this.#settings = new SettingsSender(shared);
   }
 
   /** A session has just been opened. */
@@ -51,6 +54,7 @@ export class SessionReadings {
     this.#reachedEpoch = -1;
     this.sendReceipt();
     this.#advanceIfBehind(session);
+    this.#settings.begin(session);
   }
 
   take(bytes: Uint8Array, from: number, to: number): void {
@@ -79,6 +83,7 @@ export class SessionReadings {
       case 'gap':
         this.#past = undefined;
         this.#reachedEpoch = envelope.epoch;
+        if (envelope.kind === Kind.heartbeat) this.#settings.heartbeat(session, bytes, envelope);
         return; // the receipt follows when the journal says that it is durable
       case 'busy':
         return; // no receipt: the device keeps it and sends it again

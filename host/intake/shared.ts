@@ -7,6 +7,7 @@ import type { Device, Devices } from './devices.js';
 import type { DownWriter } from './down.js';
 import type { Gate } from './gate.js';
 import type { Quarantine } from './quarantine.js';
+import type { SettingsBook } from './settings.js';
 
 /** What all links of one gateway have in common. */
 export interface Shared {
@@ -20,6 +21,8 @@ export interface Shared {
   readonly acceptor: Acceptor;
   readonly quarantine: Quarantine;
   readonly counters: Counters;
+  /** Absent: devices are told nothing. */
+  readonly settings: SettingsBook | undefined;
   /** What a new link may spend on hellos; apart from readings, so that neither starves the other. */
   helloBudget(): DerivationBudget;
   readingBudget(): DerivationBudget;

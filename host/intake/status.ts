@@ -32,6 +32,13 @@ export interface DeviceStatus {
   readonly losses?: number;
   readonly firmware?: string;
   readonly restart?: string;
+  /** Settings of its sources: the version that is meant for it, what it has taken, and why it refused. */
+  readonly settings?: {
+    readonly version: number;
+    readonly acknowledged: number;
+    readonly supported: boolean;
+    readonly fault?: string;
+  };
   readonly counts: Readonly<Partial<Record<DeviceCount, number>>>;
 }
 

@@ -40,6 +40,9 @@ export interface Said {
   readonly seq?: number;
   readonly tag8?: string;
   readonly unixMs?: number;
+  /** Of config. */
+  readonly version?: number;
+  readonly settings?: Uint8Array;
 }
 
 /** Keys of a device, and readings and messages sealed with them. */
@@ -100,9 +103,9 @@ export class VirtualIdentity {
     return this.#sealer.nextSeq;
   }
 
-  seal(value: number, kind = 0): Sealed {
+  seal(value: number, kind = 0, name = VALUE): Sealed {
     const { epoch, nextSeq: seq } = this.#sealer;
-    this.#sealer.begin(1000 + seq, -1, kind).number(VALUE, value);
+    this.#sealer.begin(1000 + seq, -1, kind).number(name, value);
     const length = this.#sealer.seal();
     if (length === 0) throw new Error(`not sealed: ${this.#sealer.fault}`);
     const { buffer, start } = this.#sealer;
@@ -233,6 +236,9 @@ export class VirtualPeer {
           }
         : {}),
       ...(reader.kind === 4 ? { epoch: reader.epoch } : {}),
+      ...(reader.kind === 5
+        ? { version: reader.configVersion, settings: buffer.slice(reader.settingsAt, reader.settingsEnd) }
+        : {}),
       ...(reader.kind === 2 ? { unixMs: reader.unixMs } : {}),
     });
   }

@@ -173,3 +173,49 @@ test('a password never stands in an error', t => {
   t.is(found.length, 3);
   t.notRegex(found.join(), /12345678/);
 });
+
+test('settings of devices: by name or id, ordered, and every problem with its line', t => {
+  const config = parseConfig(
+    `${MINIMAL}devices:
+  cellar-probe:
+    sources:
+      voltage: { periodMs: 60000 }
+      temperature: { periodMs: 1000, threshold: 0.25, maxIntervalMs: 600000 }
+  "00000000000000a1": { sources: {} }
+`,
+    FILE,
+  );
+  t.deepEqual(
+    [...config.devices],
+    [
+      [
+        'cellar-probe',
+        [
+          { name: 'temperature', periodMs: 1000, threshold: 0.25, maxIntervalMs: 600_000 },
+          { name: 'voltage', periodMs: 60_000 },
+        ],
+      ],
+      ['00000000000000a1', []],
+    ],
+  );
+  t.deepEqual(parseConfig(MINIMAL, FILE).devices.size, 0);
+  const wrong = problems(`${MINIMAL}devices:
+  probe:
+    sources:
+      a: { periodMs: 5 }
+      b: { periodMs: 1000, maxIntervalMs: 999 }
+      c: { threshold: -1 }
+      d: { period: 1 }
+  many:
+    sources: { ${Array.from({ length: 20 }, (_, i) => `source-number-${i}: { periodMs: 1000 }`).join(', ')} }
+`);
+  t.deepEqual(wrong, [
+    `${FILE}:6: devices.probe.sources.a.periodMs: expected a whole number from 10 to 86400000 ms, got 5`,
+    `${FILE}:7: devices.probe.sources.b.maxIntervalMs: (999) must not be below periodMs (1000)`,
+    `${FILE}:8: devices.probe.sources.c.threshold: expected a number from 0, in the unit of the source; 0: every sample, got -1`,
+    `${FILE}:9: devices.probe.sources.d.period: unknown key; did you mean periodMs?`,
+    `${FILE}:11: devices.many.sources: too many sources for one message: at most 32, and 240 bytes encoded`,
+  ]);
+  t.is(problems(`${MINIMAL}devices: { "two words": { sources: {} } }`).length, 1);
+  t.is(problems(`${MINIMAL}devices: { probe: { sources: { "a b": {} } } }`).length, 1);
+});
