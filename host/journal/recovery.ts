@@ -117,8 +117,8 @@ function dropKnown(recovered: Recovered): void {
   const key = (e: RecentTag) => `${e.device}/${e.epoch}/${e.seq}/${e.tag8}`;
   const known = new Set(recovered.recentTags.map(key));
   recovered.tail = recovered.tail.filter(entry => {
-    if (entry.kind === 'gap') return true;
-    const own = key(entry);
+    // Gaps too: or a gateway that dies each time right after opening doubles them with every start.
+    const own = entry.kind === 'gap' ? `${entry.device}/${entry.from}/${entry.to}` : key(entry);
     if (known.has(own)) return false;
     known.add(own);
     return true;

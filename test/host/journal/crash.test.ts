@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { Entry } from '../../../host/journal/entry.js';
 import { FaultyStorage, type Upset } from './faulty-storage.js';
-import { DEVICES, key, open, readAll, reading, settle, store, TestClock } from './world.js';
+import { DEVICES, gap, key, open, readAll, reading, settle, store, TestClock } from './world.js';
 
 interface Run {
   storage: FaultyStorage;
@@ -165,6 +165,21 @@ test('a stop within the copying of a tail that had been receipted: what the copy
     t.is(firsts(entries).length, 69, `${kept} of ${size} bytes kept`);
     for (const device of DEVICES) t.is(again.positions.get(device)?.seq, 22);
     t.true(entries.length <= 69 + 9, 'copied once, not twice');
+  }
+});
+
+test('killed each time right after opening: nothing in the tail is copied more than once a start, gaps neither', async t => {
+  const [device] = DEVICES;
+  let storage = new FaultyStorage();
+  const journal = await open(storage);
+  await store(journal, reading(device, 1, 0));
+  await store(journal, gap(device, [1, 1], [2, 0]), reading(device, 2, 0));
+  for (let kill = 1; kill <= 6; kill++) {
+    storage = storage.afterCrash('visible');
+    const again = await open(storage);
+    const gaps = (await readAll(again)).filter(({ kind }) => kind === 'gap');
+    t.is(gaps.length, 1, `kill ${kill}`);
+    t.like(again.positions.get(device), { epoch: 2, seq: 0, readings: 2, gaps: 1 });
   }
 });
 
