@@ -41,6 +41,7 @@ export interface LinksConfig {
   readonly serial: readonly SerialConfig[];
   readonly tcp?: TcpConfig;
   readonly sdk?: SdkConfig;
+  readonly mqtt?: MqttLinkConfig;
 }
 
 export interface SerialConfig {
@@ -76,7 +77,8 @@ export interface JournalConfig {
   readonly retainBytes: number;
 }
 
-export interface UplinkConfig {
+/** A connection to a broker. */
+export interface BrokerConfig {
   readonly broker: string;
   readonly protocol: '3.1.1' | '5';
   readonly username?: string;
@@ -88,6 +90,15 @@ export interface UplinkConfig {
   readonly key?: string;
   readonly keepAliveSeconds: number;
   readonly connectTimeoutMs: number;
+}
+
+/** Links of devices over a broker, which is the uplink's unless another is named. */
+export interface MqttLinkConfig extends BrokerConfig {
+  readonly maxDevices: number;
+  readonly maxUnauthenticated: number;
+}
+
+export interface UplinkConfig extends BrokerConfig {
   /** Messages in flight. */
   readonly window: number;
   /** 0: no limit. */
@@ -166,6 +177,24 @@ function conflicts(raw: unknown): Conflict[] {
     'must differ from links.tcp.listen; give each listener a port of its own',
   );
 
+  const mqtt = ['links', 'mqtt'];
+  const devices = number([...mqtt, 'maxDevices'], 1024);
+  const strangers = number([...mqtt, 'maxUnauthenticated'], Math.min(128, devices));
+  check(
+    [...mqtt, 'maxUnauthenticated'],
+    strangers > devices,
+    `maxUnauthenticated (${strangers}) must not be above maxDevices (${devices})`,
+  );
+  if (has(mqtt) && !has([...mqtt, 'broker'])) {
+    check(mqtt, !has(['uplink', 'broker']), 'needs a broker here, or an uplink whose broker it can use');
+    for (const key of BROKER_KEYS)
+      check(
+        [...mqtt, key],
+        has([...mqtt, key]),
+        'goes with links.mqtt.broker; without it, the uplink’s settings hold',
+      );
+  }
+
   const serial = valueAt(raw, ['links', 'serial']);
   const ports = new Map<unknown, number>();
   for (const [index, entry] of (Array.isArray(serial) ? serial : []).entries()) {
@@ -199,17 +228,32 @@ function conflicts(raw: unknown): Conflict[] {
       `${part} (${bytes}) must not be above quarantine.maxBytes (${whole})`,
     );
   }
-  brokerConflicts(raw, check, has);
+  brokerConflicts(['uplink'], raw, check, has);
+  brokerConflicts(['links', 'mqtt'], raw, check, has);
   deviceConflicts(raw, check);
   return found;
 }
 
+const BROKER_KEYS = [
+  'protocol',
+  'username',
+  'password',
+  'passwordFile',
+  'ca',
+  'cert',
+  'key',
+  'keepAliveSeconds',
+  'connectTimeoutMs',
+] as const;
+
 function brokerConflicts(
+  base: Path,
   raw: unknown,
   check: (path: Path, wrong: boolean, text: string) => void,
   has: (path: Path) => boolean,
 ): void {
-  const at = (key: string) => ['uplink', key];
+  const at = (key: string) => [...base, key];
+  const section = pathText(base);
   const broker = valueAt(raw, at('broker'));
   const url = typeof broker === 'string' && URL.canParse(broker) ? new URL(broker) : undefined;
   if (typeof broker === 'string' && /^(mqtts?|wss?):\/\/\S/.test(broker)) {
@@ -218,21 +262,21 @@ function brokerConflicts(
   check(
     at('broker'),
     url !== undefined && (url.username !== '' || url.password !== ''),
-    'must not hold a user name or password; use uplink.username and uplink.passwordFile',
+    `must not hold a user name or password; use ${section}.username and ${section}.passwordFile`,
   );
   const secure = url === undefined || ['mqtts:', 'wss:'].includes(url.protocol);
   for (const key of ['ca', 'cert', 'key']) {
     check(at(key), has(at(key)) && !secure, 'is for TLS only; make the broker mqtts:// or wss://');
   }
-  check(at('cert'), has(at('cert')) && !has(at('key')), 'needs uplink.key as well');
-  check(at('key'), has(at('key')) && !has(at('cert')), 'needs uplink.cert as well');
+  check(at('cert'), has(at('cert')) && !has(at('key')), `needs ${section}.key as well`);
+  check(at('key'), has(at('key')) && !has(at('cert')), `needs ${section}.cert as well`);
   check(
     at('password'),
     has(at('password')) && has(at('passwordFile')),
     'keep this or passwordFile, not both',
   );
   for (const key of ['password', 'passwordFile']) {
-    check(at(key), has(at(key)) && !has(at('username')), 'needs uplink.username as well');
+    check(at(key), has(at(key)) && !has(at('username')), `needs ${section}.username as well`);
   }
 }
 
@@ -248,24 +292,16 @@ function assemble(document: ConfigDocument, file: string): Config {
     links: {
       serial: links.serial,
       ...(links.tcp && { tcp: { ...links.tcp, listen: address(links.tcp.listen) } }),
+      ...(links.mqtt && { mqtt: mqttLink(links.mqtt, uplink, absolute) }),
       ...(links.sdk && { sdk: { ...links.sdk, listen: address(links.sdk.listen) } }),
     },
     journal: document.journal,
     ...(uplink && {
       uplink: {
-        broker: uplink.broker,
-        protocol: uplink.protocol,
-        keepAliveSeconds: uplink.keepAliveSeconds,
-        connectTimeoutMs: uplink.connectTimeoutMs,
+        ...brokerOf(uplink.broker, uplink, absolute),
         window: uplink.window,
         replayPerSecond: uplink.replayPerSecond,
         readingTopic: uplink.readingTopic,
-        ...(uplink.username !== undefined && { username: uplink.username }),
-        ...(uplink.password !== undefined && { password: uplink.password }),
-        ...(uplink.passwordFile !== undefined && { passwordFile: absolute(uplink.passwordFile) }),
-        ...(uplink.ca !== undefined && { ca: absolute(uplink.ca) }),
-        ...(uplink.cert !== undefined && { cert: absolute(uplink.cert) }),
-        ...(uplink.key !== undefined && { key: absolute(uplink.key) }),
       },
     }),
     quarantine: document.quarantine,
@@ -273,6 +309,42 @@ function assemble(document: ConfigDocument, file: string): Config {
       Object.entries(document.devices).map(([device, { sources }]) => [device, settingsList(sources)]),
     ),
     log: document.log,
+  };
+}
+
+type BrokerDocument = Omit<
+  NonNullable<ConfigDocument['uplink']>,
+  'broker' | 'window' | 'replayPerSecond' | 'readingTopic'
+>;
+
+function brokerOf(broker: string, given: BrokerDocument, absolute: (path: string) => string): BrokerConfig {
+  const { username, password, passwordFile, ca, cert, key } = given;
+  return {
+    broker,
+    protocol: given.protocol,
+    keepAliveSeconds: given.keepAliveSeconds,
+    connectTimeoutMs: given.connectTimeoutMs,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(passwordFile !== undefined && { passwordFile: absolute(passwordFile) }),
+    ...(ca !== undefined && { ca: absolute(ca) }),
+    ...(cert !== undefined && { cert: absolute(cert) }),
+    ...(key !== undefined && { key: absolute(key) }),
+  };
+}
+
+/** Without a broker of its own, everything about the broker is as the uplink has it. */
+function mqttLink(
+  mqtt: NonNullable<ConfigDocument['links']['mqtt']>,
+  uplink: ConfigDocument['uplink'],
+  absolute: (path: string) => string,
+): MqttLinkConfig {
+  const { maxDevices } = mqtt;
+  const own = mqtt.broker === undefined ? uplink : mqtt;
+  return {
+    ...brokerOf(own?.broker ?? '', own ?? mqtt, absolute),
+    maxDevices,
+    maxUnauthenticated: Math.min(mqtt.maxUnauthenticated, maxDevices),
   };
 }
 

@@ -27,6 +27,7 @@ export interface GatewayPorts {
   /** Where devices come in; serial ports first, since they can't fail to begin. */
   readonly serial: readonly LinkSource[];
   readonly tcp?: LinkSource;
+  readonly mqtt?: LinkSource;
   readonly sdk?: LinkSource;
   readonly control: LinkSource;
 }
@@ -150,11 +151,12 @@ export class Gateway {
   }
 
   async #open(): Promise<void> {
-    const { serial, tcp, sdk } = this.#ports;
+    const { serial, tcp, mqtt, sdk } = this.#ports;
     const { links } = this.#config;
     await this.#control.start();
     for (const source of serial) await this.#intake.listen(source);
     if (tcp && links.tcp) await this.#intake.listenTcp(tcp, links.tcp.maxUnauthenticated);
+    if (mqtt && links.mqtt) await this.#intake.listenTcp(mqtt, links.mqtt.maxUnauthenticated);
     if (sdk) await this.#intake.listenSdk(sdk);
     this.#uplink?.start();
   }

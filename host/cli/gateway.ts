@@ -32,6 +32,7 @@ async function gateway(options: ConfigOption): Promise<void> {
 function linksText({ links }: Config): string {
   const names = links.serial.map(({ port }) => `serial:${port}`);
   if (links.tcp) names.push(`tcp:${links.tcp.listen.host}:${links.tcp.listen.port}`);
+  if (links.mqtt) names.push(`mqtt:${new URL(links.mqtt.broker).host}`);
   if (links.sdk) names.push(`sdk:${links.sdk.listen.host}:${links.sdk.listen.port}`);
   return names.join(' ') || 'none';
 }

@@ -99,6 +99,10 @@ links:
     # maxConnections: 1024
     # maxUnauthenticated: 128       # connections that have not said a valid hello yet
 
+  # Boards that speak to a broker, the uplink's unless another is named here:
+  # mqtt:
+  #   maxDevices: 1024
+
   # Sensors that speak sovereign-sdk version 1 (JSON lines), for example:
   # sdk:
   #   listen: 127.0.0.1:7684
@@ -122,6 +126,12 @@ uplink:
   # window: 1000                  # messages in flight
   # replayPerSecond: 0            # slow down the draining of a backlog; 0: no limit
   # readingTopic: true            # publish readable SenML JSON beside the sealed bytes
+
+# What the sources of a device are told, by its name or id; what is absent is as its board has it. For example:
+# devices:
+#   probe:
+#     sources:
+#       temperature: { periodMs: 10000, threshold: 0.1, maxIntervalMs: 600000 }
 
 # quarantine:                     # bytes that failed a gate, for looking at
 #   maxBytes: 67108864

@@ -3,11 +3,13 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { MAX_SAFE } from '../../firmware/seal/index.js';
 import type { Config } from '../config.js';
+import { mqttBroker } from '../node/broker.js';
 import { systemClock } from '../node/clock.js';
 import { openFlashFile, syncDirectory, takeDirectory } from '../node/device-files.js';
 import { TcpDialer } from '../node/dial.js';
 import { nodeDigest } from '../node/digest.js';
 import { silentLog } from '../node/log.js';
+import { MqttLinkSource } from '../node/mqtt-link.js';
 import { privateFiles } from '../node/private-files.js';
 import { systemRandom } from '../node/random.js';
 import { SerialSource } from '../node/serial.js';
@@ -33,11 +35,13 @@ interface Options {
 const MAX_DEVICES = 4096;
 const DEFAULT_DEVICES = 3;
 const BAUD = 115_200;
+const MQTT = { protocol: '3.1.1', keepAliveSeconds: 30, connectTimeoutMs: 5000 } as const;
 /** Below the gateway's `maxUnauthenticated`, also when others connect. */
 const MAX_DIALING = 32;
 
 type Target =
   | { readonly kind: 'tcp'; readonly text: string; readonly host: string; readonly port: number }
+  | { readonly kind: 'mqtt'; readonly text: string; readonly url: string }
   | { readonly kind: 'serial'; readonly text: string; readonly path: string };
 
 export function register(program: Command, terminal: Terminal = systemTerminal): void {
@@ -58,7 +62,7 @@ export function register(program: Command, terminal: Terminal = systemTerminal):
     )
     .option(
       '--link <link>',
-      'tcp://HOST:PORT or serial:PATH (default: links.tcp.listen of the configuration)',
+      'tcp://HOST:PORT, mqtt://HOST:PORT or serial:PATH (default: links.tcp.listen of the configuration)',
     )
     .option(
       '--state <dir>',
@@ -113,7 +117,19 @@ async function simulate(options: Options, terminal: Terminal): Promise<void> {
 
 function wayTo(target: Target): FleetPorts['way'] {
   const turnstile = new Turnstile(MAX_DIALING);
-  return failed => {
+  return (failed, device) => {
+    if (target.kind === 'mqtt') {
+      const source = new MqttLinkSource(
+        {
+          broker: { ...MQTT, url: target.url, clientId: `sovereign-${device}` },
+          device,
+          maxLinks: 1,
+          failed,
+        },
+        { broker: mqttBroker, clock: systemClock, random: systemRandom, log: silentLog },
+      );
+      return { source, settled: () => {} };
+    }
     if (target.kind === 'serial') {
       const source = new SerialSource({ port: target.path, baud: BAUD }, systemClock, {
         ...silentLog,
@@ -153,7 +169,11 @@ function targetOf(link: string | undefined, config: Config): Target {
     return tcp(six ?? host, Number(port));
   const path = /^serial:(.+)$/.exec(link)?.[1];
   if (path !== undefined) return { kind: 'serial', text: link, path };
-  throw usageFault(`--link: expected tcp://HOST:PORT or serial:PATH, got ${JSON.stringify(link)}`);
+  if (/^mqtt:\/\/[^\s/@]+\/?$/.test(link) && URL.canParse(link))
+    return { kind: 'mqtt', text: link, url: link };
+  throw usageFault(
+    `--link: expected tcp://HOST:PORT, mqtt://HOST:PORT or serial:PATH, got ${JSON.stringify(link)}`,
+  );
 }
 
 function tcp(host: string, port: number): Target {

@@ -153,7 +153,7 @@ function describe(
 /** Leaves of our schemas say in their message what they expect; containers don't. */
 function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
-    if (issue.expected === 'object') return 'a map of keys';
+    if (issue.expected === 'object' || issue.expected === 'record') return 'a map of keys';
     if (issue.expected === 'array') return 'a list';
     return `a ${issue.expected}`;
   }

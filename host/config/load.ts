@@ -1,6 +1,6 @@
 /** From files to what the program uses: the configuration, and what the broker wants to see. */
 import { resolve } from 'node:path';
-import { type Config, MAX_CONFIG_BYTES, parseConfig, type UplinkConfig } from '../config.js';
+import { type BrokerConfig, type Config, MAX_CONFIG_BYTES, parseConfig } from '../config.js';
 import { Fault } from '../fault.js';
 
 /** Reads a text file of at most so many bytes; undefined when there is none; throws a Fault otherwise. */
@@ -43,7 +43,11 @@ export interface BrokerAccess {
 }
 
 /** @throws Fault `uplink-file` when one of the files is missing, unreadable or empty */
-export async function readBrokerAccess(readText: ReadText, uplink: UplinkConfig): Promise<BrokerAccess> {
+export async function readBrokerAccess(
+  readText: ReadText,
+  uplink: BrokerConfig,
+  section = 'uplink',
+): Promise<BrokerAccess> {
   const read = async (setting: 'passwordFile' | 'ca' | 'cert' | 'key') => {
     const path = uplink[setting];
     if (path === undefined) return undefined;
@@ -51,7 +55,7 @@ export async function readBrokerAccess(readText: ReadText, uplink: UplinkConfig)
     if (text === undefined || text.trim() === '')
       throw new Fault(
         'uplink-file',
-        `uplink.${setting}: ${path} ${text === undefined ? 'is not there' : 'is empty'}`,
+        `${section}.${setting}: ${path} ${text === undefined ? 'is not there' : 'is empty'}`,
         `put the ${setting === 'passwordFile' ? 'password' : 'PEM text'} there or mend the path`,
       );
     return text;

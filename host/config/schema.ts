@@ -54,16 +54,8 @@ const sdk = z.strictObject({
   maxConnections: whole(1, 65_536).default(256),
 });
 
-const journal = z.strictObject({
-  segmentBytes: whole(64 * 1024, GiB, ' bytes').default(8 * MiB),
-  maxPendingBytes: whole(64 * 1024, GiB, ' bytes').default(4 * MiB),
-  reserveBytes: whole(0, 1024 * GiB, ' bytes, 0: until the disk is full').default(0),
-  retainDays: whole(0, 36_500, ' days, 0 for ever').default(90),
-  retainBytes: whole(0, 1024 * GiB, ' bytes, 0 for no limit').default(2 * GiB),
-});
-
-const uplink = z.strictObject({
-  broker: broker(),
+/** What a connection to a broker takes, whatever it is for. */
+const access = {
   protocol: z
     .union([z.literal(5), z.literal('5'), z.literal('3.1.1')], { error: '5 or 3.1.1' })
     .default('5')
@@ -76,6 +68,26 @@ const uplink = z.strictObject({
   key: file('/etc/sovereign/client.key').optional(),
   keepAliveSeconds: whole(5, 65_535, ' seconds').default(30),
   connectTimeoutMs: whole(100, 600_000, ' ms').default(10_000),
+};
+
+const mqtt = z.strictObject({
+  broker: broker().optional(),
+  ...access,
+  maxDevices: whole(1, 65_536).default(1024),
+  maxUnauthenticated: whole(1, 65_536).default(128),
+});
+
+const journal = z.strictObject({
+  segmentBytes: whole(64 * 1024, GiB, ' bytes').default(8 * MiB),
+  maxPendingBytes: whole(64 * 1024, GiB, ' bytes').default(4 * MiB),
+  reserveBytes: whole(0, 1024 * GiB, ' bytes, 0: until the disk is full').default(0),
+  retainDays: whole(0, 36_500, ' days, 0 for ever').default(90),
+  retainBytes: whole(0, 1024 * GiB, ' bytes, 0 for no limit').default(2 * GiB),
+});
+
+const uplink = z.strictObject({
+  broker: broker(),
+  ...access,
   window: whole(1, 65_535, ' messages in flight').default(1000),
   replayPerSecond: whole(0, 10_000_000, ' messages a second, 0 for no limit').default(0),
   readingTopic: flag().default(true),
@@ -95,6 +107,7 @@ const levels = ['debug', 'info', 'warn', 'error'] as const;
 const links = z.strictObject({
   serial: z.array(serial).max(64, { error: 'at most 64 serial ports' }).default([]),
   tcp: tcp.optional(),
+  mqtt: mqtt.optional(),
   sdk: sdk.optional(),
 });
 

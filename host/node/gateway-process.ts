@@ -1,8 +1,8 @@
 /** A gateway over the ports of this machine. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BrokerAccess } from '../config/load.js';
-import type { Config } from '../config.js';
+import { type BrokerAccess, readBrokerAccess } from '../config/load.js';
+import type { Config, MqttLinkConfig } from '../config.js';
 import { Fault, systemCode } from '../fault.js';
 import { Gateway } from '../gateway.js';
 import { KeyringWatch } from '../keyring/watch.js';
@@ -13,11 +13,13 @@ import { systemClock } from './clock.js';
 import { nodeDigest } from './digest.js';
 import { lockDirectory } from './lock.js';
 import { clockSynchronised } from './machine.js';
+import { MqttLinkSource } from './mqtt-link.js';
 import { privateFiles } from './private-files.js';
 import { systemRandom } from './random.js';
 import { SerialSource } from './serial.js';
 import { NodeStorage } from './storage.js';
 import { TcpListener } from './tcp.js';
+import { readTextFile } from './text-file.js';
 import { UnixListener } from './unix-socket.js';
 
 /** Asking the system starts a process. */
@@ -67,6 +69,7 @@ export async function startGateway(config: Config, access: BrokerAccess, log: Lo
         },
         log,
       );
+    const mqtt = links.mqtt && (await mqttLinks(links.mqtt, config.gateway, log));
     const gateway = await Gateway.start(
       config,
       access,
@@ -86,6 +89,7 @@ export async function startGateway(config: Config, access: BrokerAccess, log: Lo
         keyring,
         serial: links.serial.map(options => new SerialSource(options, systemClock, log)),
         ...(tcp && { tcp }),
+        ...(mqtt && { mqtt }),
         ...(sdk && { sdk }),
         control: new UnixListener(join(dataDirectory, 'control.sock')),
       },
@@ -110,6 +114,16 @@ function remembered<T>(ask: () => Promise<T>, ms: number): () => Promise<T> {
     }
     return answer;
   };
+}
+
+async function mqttLinks(link: MqttLinkConfig, gateway: string, log: Log): Promise<MqttLinkSource> {
+  const { broker: url, protocol, keepAliveSeconds, connectTimeoutMs, maxDevices: maxLinks } = link;
+  const access = await readBrokerAccess(readTextFile, link, 'links.mqtt');
+  const clientId = `sovereign-${gateway}-link`;
+  return new MqttLinkSource(
+    { broker: { url, protocol, keepAliveSeconds, connectTimeoutMs, clientId, ...access }, maxLinks },
+    { broker: mqttBroker, clock: systemClock, random: systemRandom, log },
+  );
 }
 
 async function makeDataDirectory(directory: string): Promise<void> {

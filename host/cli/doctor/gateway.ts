@@ -67,14 +67,14 @@ export async function checkData(config: Config): Promise<Finding[]> {
 }
 
 export async function checkLinks(config: Config): Promise<Finding[]> {
-  const { serial, tcp, sdk } = config.links;
+  const { serial, tcp, sdk, mqtt } = config.links;
   const findings = await Promise.all(serial.map(({ port }) => checkSerial(port)));
-  if (serial.length === 0 && tcp === undefined && sdk === undefined)
+  if (serial.length === 0 && tcp === undefined && sdk === undefined && mqtt === undefined)
     findings.push({
       check: 'links',
       state: 'wrong',
       text: 'the configuration has no link: no device can be heard',
-      remedy: 'add links.serial, links.tcp or links.sdk',
+      remedy: 'add links.serial, links.tcp, links.mqtt or links.sdk',
     });
   return findings;
 }

@@ -26,8 +26,11 @@ export interface FleetPorts {
   readonly random: Random;
   readonly digest: Digest;
   readonly output: Output;
-  /** @param failed told when the gateway can't be reached, and why */
-  readonly way: (failed: (reason: string) => void) => Way;
+  /**
+   * @param failed told when the gateway can't be reached, and why
+   * @param device the device's id, 16 hex digits
+   */
+  readonly way: (failed: (reason: string) => void, device: string) => Way;
 }
 
 const PROGRESS_MS = 200;
@@ -113,7 +116,7 @@ export class Fleet {
 
   #add(board: Board, index: number): void {
     const { rate, readings, seed } = this.#options;
-    const way = this.#ports.way(reason => this.#absent(reason));
+    const way = this.#ports.way(reason => this.#absent(reason), board.id);
     const device = new VirtualDevice(board, { rate, readings, seed: seed + index }, this.#ports, {
       sealed: () => {
         this.sealed++;

@@ -36,7 +36,11 @@ test('what is commented out is true: uncommented, it is taken and shows the defa
   const plain = parseConfig(text, file);
   t.is(full.links.serial[0].baud, 115_200);
   t.deepEqual(
-    { ...full, links: { ...full.links, serial: [], sdk: undefined } },
+    {
+      ...full,
+      devices: plain.devices,
+      links: { ...full.links, serial: [], mqtt: undefined, sdk: undefined },
+    },
     {
       ...plain,
       links: { ...plain.links, sdk: undefined },
