@@ -43,7 +43,7 @@ test('what is commented out is true: uncommented, it is taken and shows the defa
     },
     {
       ...plain,
-      links: { ...plain.links, sdk: undefined },
+      links: { ...plain.links, mqtt: undefined, sdk: undefined },
     },
   );
   const keys = Object.keys(configSchema.shape.journal.unwrap().shape);
