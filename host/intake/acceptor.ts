@@ -140,7 +140,7 @@ export class Acceptor {
    * Puts aside a reading that contradicts what the journal holds; `bytes` is a copy. Resolves when that is
    * durable, or can't be.
    */
-  async contradiction(
+  contradiction(
     device: Device,
     verdict: 'fork' | 'stale',
     link: string,
@@ -153,14 +153,17 @@ export class Acceptor {
     // A reading with a wrong link contradicts the one before it, which the journal has.
     const other = positions.remembered(epoch, seq) ? seq : seq - 1;
     const remembered = positions.remembered(epoch, other);
-    const held = remembered && {
-      tag8: toHex(remembered.tag8),
-      epoch,
-      seq: other,
-      offset: remembered.offset,
-      bytes: await this.#read(remembered.offset, device.id, epoch, other),
-    };
-    return this.#evidence.store({ device: device.id, epoch, seq, verdict, link, tag8, bytes, held });
+    return this.#evidence.store({ device: device.id, epoch, seq, verdict, link, tag8, bytes }, async () =>
+      remembered === undefined
+        ? undefined
+        : {
+            tag8: toHex(remembered.tag8),
+            epoch,
+            seq: other,
+            offset: remembered.offset,
+            bytes: await this.#read(remembered.offset, device.id, epoch, other),
+          },
+    );
   }
 
   /** The bytes of a durable reading; undefined when the journal does not give them. */

@@ -30,15 +30,16 @@ export interface EvidenceRecord {
   readonly tag8: string;
   /** The refused envelope or frame; not touched afterwards. */
   readonly bytes: Uint8Array;
-  readonly held?:
-    | {
-        readonly tag8: string;
-        readonly epoch: number;
-        readonly seq: number;
-        readonly offset: number;
-        readonly bytes?: Uint8Array | undefined;
-      }
-    | undefined;
+}
+
+/** What the journal has against it. */
+export interface HeldReading {
+  readonly tag8: string;
+  readonly epoch: number;
+  readonly seq: number;
+  /** -1: not known. */
+  readonly offset: number;
+  readonly bytes?: Uint8Array | undefined;
 }
 
 /** `stored`: durable, now or since an earlier time. `full`: only counted. `failed`: the disk refused; try again. */
@@ -53,6 +54,8 @@ export interface EvidenceStatus {
 
 const MAX_FILES_PER_DEVICE = 64;
 const MAX_WAITING = 64;
+/** Of a file, beside the two readings. */
+const FRAME_BYTES = 400;
 const NAME = /^([0-9a-f]{16})-\d+-\d+-[0-9a-f]{16}\.json$/;
 
 export class Evidence {
@@ -93,22 +96,36 @@ export class Evidence {
     return evidence;
   }
 
-  /** The same pair again costs nothing. */
-  store(record: EvidenceRecord): Promise<EvidenceOutcome> {
+  /**
+   * The same pair again costs nothing.
+   *
+   * @param held finds the other reading of the pair; called only when the pair is to be written, one at a time: a
+   * look into the journal goes through a whole segment, and whoever has a device's key can make forks without end
+   */
+  store(record: EvidenceRecord, held: () => Promise<HeldReading | undefined>): Promise<EvidenceOutcome> {
     const name = `${record.device}-${record.epoch}-${record.seq}-${record.tag8}.json`;
     if (this.#stored.has(name)) return Promise.resolve('stored');
     const waiting = this.#waiting.get(name);
     if (waiting !== undefined) return waiting;
-    const body = Buffer.from(this.#encode(record));
     const share = this.#perDevice.get(record.device) ?? 0;
-    if (share >= MAX_FILES_PER_DEVICE || (share > 0 && this.#bytes + body.length > this.#options.maxBytes)) {
+    const expectedBytes = FRAME_BYTES + 3 * record.bytes.length; // both readings, in base64url
+    if (
+      share >= MAX_FILES_PER_DEVICE ||
+      (share > 0 && this.#bytes + expectedBytes > this.#options.maxBytes)
+    ) {
       this.#beyond++;
       return Promise.resolve('full');
     }
     if (this.#waiting.size >= MAX_WAITING) return Promise.resolve('failed');
-    this.#charge(record.device, 1, body.length); // now, so that those that wait count too
+    this.#charge(record.device, 1, expectedBytes); // now, so that those that wait count too
     const writing = this.#queue
-      .then(() => this.#write(name, body, record.device))
+      .then(async () => {
+        const body = Buffer.from(this.#encode(record, await held()));
+        const outcome = await this.#write(name, body, record.device);
+        if (outcome === 'stored') this.#charge(record.device, 0, body.length - expectedBytes);
+        else this.#charge(record.device, -1, -expectedBytes);
+        return outcome;
+      })
       .finally(() => this.#waiting.delete(name));
     this.#waiting.set(name, writing);
     this.#queue = writing;
@@ -161,7 +178,6 @@ export class Evidence {
       await this.#storage.rename(draft, `${directory}/${name}`);
       await this.#storage.syncDirectory(directory);
     } catch (error) {
-      this.#charge(device, -1, -body.length);
       this.#log.error('evidence-unwritable', { device, error: (error as Error).message });
       return 'failed';
     }
@@ -175,7 +191,8 @@ export class Evidence {
     this.#bytes += bytes;
   }
 
-  #encode({ device, epoch, seq, verdict, link, tag8, bytes, held }: EvidenceRecord): string {
+  #encode(record: EvidenceRecord, held: HeldReading | undefined): string {
+    const { device, epoch, seq, verdict, link, tag8, bytes } = record;
     const refused = { tag8, bytes: Buffer.from(bytes).toString('base64url') };
     const against = held && {
       tag8: held.tag8,

@@ -202,6 +202,35 @@ test('evidence has a share for each device, beyond which it is counted', async t
   t.like(rig.intake.status().evidence, { stored: 64, beyond: 16 });
 });
 
+test('however many forks come, the journal is looked into by one at a time, and not for pairs beyond the share', async t => {
+  const { device, rig, peer } = await talking(t);
+  peer.readings(device.sealMany(0, 100));
+  await rig.synced();
+  let looks = 0;
+  let now = 0;
+  let most = 0;
+  const { journal } = rig;
+  const open = journal.reader.bind(journal);
+  journal.reader = from => {
+    looks++;
+    most = Math.max(most, ++now);
+    const reader = open(from);
+    const close = reader.close.bind(reader);
+    reader.close = () => {
+      now--;
+      return close();
+    };
+    return reader;
+  };
+  const forked = device.sealMany(0, 100, 500);
+  for (let round = 0; round < 5; round++) peer.readings(forked);
+  await rig.quiet(() => rig.intake.status().evidence.stored === 64 && now === 0);
+  peer.readings(forked);
+  await rig.quiet();
+  t.is(most, 1);
+  t.is(looks, 64);
+});
+
 test('a device whose memory was set back to an earlier epoch is told to go past what was accepted', async t => {
   const device = identity();
   const rig = await Rig.start(t, [device.entry()]);
