@@ -2,18 +2,30 @@
  * The virtual board on the engine, driven from here: `side/device.ts` is its other half.
  */
 import { bundle } from './bundle.js';
+import type { Variant } from './engine.js';
 import type { Measured } from './measure.js';
 import { type Heap, XsWorker } from './worker.js';
 
 export const ROOT = '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f';
 export const ID = 'a0a1a2a3a4a5a6a7';
 
+export interface BoardOptions {
+  readonly variant?: Variant;
+  /** What the device may take beyond what is loaded and what stands around it: gateway, flash, link. */
+  readonly heapBytes?: number;
+}
+
 /** Starts an engine with a board that has just booted; ends it after `run`. */
-export async function withBoard<T>(digest: 'noble' | 'free', run: (xs: XsWorker) => Promise<T>): Promise<T> {
-  const xs = await XsWorker.start();
+export async function withBoard<T>(
+  digest: 'noble' | 'free',
+  run: (xs: XsWorker) => Promise<T>,
+  { variant, heapBytes }: BoardOptions = {},
+): Promise<T> {
+  const xs = await XsWorker.start(variant);
   try {
     await xs.evaluate(await bundle('test/xs/side/device.js'));
     await xs.call('build', digest, ROOT, ID);
+    if (heapBytes !== undefined) await xs.limit(heapBytes);
     await xs.call('boot', 'power-on');
     return await run(xs);
   } finally {

@@ -31,6 +31,7 @@ test.serial(`${CYCLES} readings from sample to receipt on XS verify on Node and 
     envelopes.push(...(await cycles(xs, WARM_UP)).envelopes);
     const { value: counts } = await xs.call<Record<string, number>>('counts');
     t.is(counts.lost, 0);
+    t.is(counts.untaken, 0);
     // The last readings of either boot are on their way: receipted, and the receipt not yet taken.
     t.true(counts.receipted >= counts.sealed - 4);
     t.true(counts.sealed >= CYCLES + 2 * WARM_UP);

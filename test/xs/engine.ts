@@ -8,7 +8,8 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Fault, systemCode } from '../../host/fault.js';
@@ -24,6 +25,17 @@ export interface Variant {
 
 /** The engine as it comes: this machine's word size, and a heap that grows. */
 export const desktop: Variant = { name: 'desktop', cflags: [], ldflags: [] };
+
+const WRAPPED = ['fxCreateMachine', 'fxAllocateChunks', 'fxAllocateSlots'];
+/**
+ * A board's word size, so slots of 16 bytes as there, and a heap that can be limited (`XsWorker.limit`). Doubles
+ * are computed as on a board, not in the wider registers of the x87.
+ */
+export const board32: Variant = {
+  name: 'board32',
+  cflags: ['-m32', '-msse2', '-mfpmath=sse', '-DSOVEREIGN_LIMIT'],
+  ldflags: ['-m32', ...WRAPPED.map(name => `-Wl,--wrap=${name}`)],
+};
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** The project's root, seen from `build/test/xs/`. */
@@ -64,6 +76,24 @@ export async function engineWorker(variant: Variant = desktop): Promise<string> 
       ? 'sudo apt install gcc libc6-dev make'
       : 'remove test/xs/engine/node_modules and test/xs/engine/build, and run the tests again';
   throw new Fault('xs-engine', `${built.text} (${remedy})`, remedy);
+}
+
+/** Undefined when the variant is there or can be compiled; else what has to be installed for it. */
+export async function missingFor(variant: Variant): Promise<string | undefined> {
+  if (existsSync(workerPath(variant))) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), 'sovereign-cc-'));
+  try {
+    const program = join(folder, 'probe');
+    writeFileSync(
+      `${program}.c`,
+      '#include <math.h>\nint main(int n, char **a) { return n == 9 && sqrt(n) > 9; }',
+    );
+    const command = [process.env.CC || 'cc', ...variant.cflags, `${program}.c`, '-lm', '-o', program];
+    if ((await run(command)).status === 0) return undefined;
+    return `${command[0]} compiles nothing with ${variant.cflags[0]} here: apt-get install gcc-multilib`;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 export interface Outcome {

@@ -6,12 +6,13 @@
  */
 export const PRELUDE = `'use strict';
 (global => {
-  const { asciiBytes, asciiText, gc, heapSlots, heapChunkBytes } = global;
+  const { asciiBytes, asciiText, gc, heapSlots, heapChunkBytes, heapTaken, limitHeap } = global;
   const { parse, stringify } = JSON;
   const escape = c => '\\\\u' + c.charCodeAt(0).toString(16).padStart(4, '0');
   const ascii = text => text.replace(/[\\u007f-\\uffff]/g, escape);
   for (const name of [
-    'asciiBytes', 'asciiText', 'gc', 'heapChunkBytes', 'heapSlots', 'issueCommand', 'print', 'performance',
+    'asciiBytes', 'asciiText', 'gc', 'heapChunkBytes', 'heapSlots', 'heapTaken', 'limitHeap', 'issueCommand',
+    'print', 'performance',
     'setImmediate', 'currentMeterLimit', 'resetMeter', 'harden', 'Compartment', 'ModuleSource', 'trace',
   ]) delete global[name];
   global.exported = {
@@ -28,6 +29,11 @@ export const PRELUDE = `'use strict';
       call(...args);
       return { slots: heapSlots() - slots, chunkBytes: heapChunkBytes() - chunkBytes };
     },
+    // From now on the heap is what it is and so many bytes: only in variants that limit it.
+    '#limit'(bytes) {
+      limitHeap((global.exported['#ballast'] = {}), bytes);
+    },
+    '#limited': () => heapTaken(),
     '#globals': () => Object.getOwnPropertyNames(global),
   };
   // The worker reads .result only after the promise jobs have run, so asynchronous functions may be called, too.

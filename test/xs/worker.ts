@@ -118,6 +118,16 @@ export class XsWorker {
     return (await this.call<Heap>('#heap')).value;
   }
 
+  /** From now on the heap may grow by so many bytes and no more; then the engine ends. Variant `board32` only. */
+  async limit(bytes: number): Promise<void> {
+    await this.call('#limit', bytes);
+  }
+
+  /** How many of those bytes it has taken; what is taken is never given back. */
+  async limited(): Promise<number> {
+    return (await this.call<number>('#limited')).value;
+  }
+
   /** Ends the process; kills it when it does not end by itself. Never fails. */
   async end(): Promise<void> {
     if (this.#gone) return this.#ended;

@@ -4,6 +4,8 @@
  *
  *   heapSlots()       slots in use; a slot is 32 bytes here, 16 on a 32-bit board
  *   heapChunkBytes()  bytes of chunks in use: strings, buffers, byte code
+ *   limitHeap(keeper, bytes)  from now on the heap grows by so much and no more (heap.c); keep the object
+ *   heapTaken()       bytes of them that are taken, -1 in a worker without limits
  *   asciiText(buffer) the string that an ArrayBuffer of ASCII holds, and
  *   asciiBytes(text)  the other way: without TextDecoder and TextEncoder the engine has neither
  *
@@ -18,6 +20,8 @@
 
 extern xsIntegerValue fxGetCurrentHeapCount(xsMachine *the);
 extern xsIntegerValue sovereignChunkBytes(xsMachine *the);
+extern void sovereignLimit(xsMachine *the, void *keeper, xsIntegerValue bytes);
+extern xsIntegerValue sovereignTaken(void);
 
 /* The main program ends when its input does, but not while a script runs: then it must die with the tests. */
 __attribute__((constructor)) static void dieWithParent(void)
@@ -35,6 +39,16 @@ static void heapSlots(xsMachine *the)
 static void heapChunkBytes(xsMachine *the)
 {
 	xsResult = xsInteger(sovereignChunkBytes(the));
+}
+
+static void limitHeap(xsMachine *the)
+{
+	sovereignLimit(the, &xsArg(0), xsToInteger(xsArg(1)));
+}
+
+static void heapTaken(xsMachine *the)
+{
+	xsResult = xsInteger(sovereignTaken());
 }
 
 static void asciiText(xsMachine *the)
@@ -61,6 +75,10 @@ void modInstallBase64(xsMachine *the)
 	xsDefine(xsGlobal, xsID("heapSlots"), xsResult, xsDontEnum);
 	xsResult = xsNewHostFunction(heapChunkBytes, 0);
 	xsDefine(xsGlobal, xsID("heapChunkBytes"), xsResult, xsDontEnum);
+	xsResult = xsNewHostFunction(limitHeap, 2);
+	xsDefine(xsGlobal, xsID("limitHeap"), xsResult, xsDontEnum);
+	xsResult = xsNewHostFunction(heapTaken, 0);
+	xsDefine(xsGlobal, xsID("heapTaken"), xsResult, xsDontEnum);
 	xsResult = xsNewHostFunction(asciiText, 1);
 	xsDefine(xsGlobal, xsID("asciiText"), xsResult, xsDontEnum);
 	xsResult = xsNewHostFunction(asciiBytes, 1);

@@ -16,12 +16,17 @@ import { Gateway } from './gateway.js';
 const PERIOD_MS = 100;
 const LINK_BYTES = 8192;
 
+/** How the gateway is: there; away and the link knows; away while the link takes bytes to nowhere. */
+export type Presence = 'there' | 'unlinked' | 'silent';
+
 /** One direction of the link: bytes that were sent and not yet delivered. */
 class Pipe {
   readonly buffer = new Uint8Array(LINK_BYTES);
   length = 0;
+  presence: Presence = 'there';
 
   send(bytes: Uint8Array, from: number, to: number): boolean {
+    if (this.presence !== 'there') return this.presence === 'silent';
     if (this.length + to - from > LINK_BYTES) return false;
     for (let i = from; i < to; i++) this.buffer[this.length++] = bytes[i];
     return true;
@@ -34,7 +39,7 @@ class Board {
   readonly #random = new SeededRandom(1);
   readonly #up = new Pipe();
   readonly #down = new Pipe();
-  readonly #gateway: Gateway;
+  readonly gateway: Gateway;
   #device!: Device;
   #nowMs = 0;
   /** Told by the device. */
@@ -50,7 +55,7 @@ class Board {
     const fault = new KeyStore(this.#flash).provision(id, keys.down, 0, keys.chain);
     if (fault !== '') throw new Error(fault);
     const send = (bytes: Uint8Array, from: number, to: number) => this.#down.send(bytes, from, to);
-    this.#gateway = new Gateway(digest, keys, () => this.#nowMs, send);
+    this.gateway = new Gateway(digest, keys, () => this.#nowMs, send);
   }
 
   /** Power comes: what was in memory is gone. */
@@ -83,7 +88,7 @@ class Board {
     const fault = this.#device.start();
     if (fault !== '') throw new Error(fault);
     this.#device.linkUp();
-    this.#gateway.challenge();
+    this.gateway.challenge();
   }
 
   /** Takes what came down, lets a period pass, samples, seals, retains and sends. */
@@ -95,12 +100,33 @@ class Board {
     this.#device.poll();
   }
 
-  /** Takes what came up, verifies, receipts. @returns the envelopes accepted, in hex */
-  gateway(): string[] {
+  /** Takes what came up, verifies, receipts. */
+  verify(): void {
     const up = this.#up;
-    this.#gateway.receive(up.buffer, 0, up.length);
+    this.gateway.receive(up.buffer, 0, up.length);
     up.length = 0;
-    return this.#gateway.take();
+  }
+
+  /** Device and gateway take turns, and the gateway keeps nothing. */
+  run(cycles: number): void {
+    this.gateway.keeping = false;
+    for (let i = 0; i < cycles; i++) {
+      this.device();
+      this.verify();
+    }
+    this.gateway.keeping = true;
+  }
+
+  /** The gateway goes away, or comes back and asks for a new session. */
+  presence(presence: Presence): void {
+    const linked = this.#up.presence !== 'unlinked';
+    this.#up.presence = presence;
+    this.#up.length = 0;
+    this.#down.length = 0;
+    if (presence === 'unlinked') this.#device.linkDown();
+    if (presence !== 'there') return;
+    if (!linked) this.#device.linkUp();
+    this.gateway.challenge();
   }
 }
 
@@ -112,7 +138,12 @@ offer({
   },
   boot: (restart: string) => board.boot(restart),
   device: () => board.device(),
-  gateway: () => board.gateway(),
+  gateway: () => {
+    board.verify();
+    return board.gateway.take();
+  },
+  run: (cycles: number) => board.run(cycles),
+  presence: (presence: Presence) => board.presence(presence),
   idle: () => undefined,
-  counts: () => board.counts,
+  counts: () => ({ ...board.counts, ...board.gateway.counts }),
 });

@@ -7,6 +7,7 @@ import {
   FrameType,
   heldOf,
   KeyChain,
+  Kind,
   linkOf,
   type Mac,
   MessageReader,
@@ -30,6 +31,10 @@ export interface GatewayKeys {
  * Throws when the device says anything that an honest one would not.
  */
 export class Gateway {
+  /** Whether accepted envelopes are kept for `take`; without that the gateway takes next to no memory. */
+  keeping = true;
+  /** Readings accepted, how many of them name a loss, and readings that came too early or again. */
+  readonly counts = { accepted: 0, losses: 0, untaken: 0 };
   /** Envelopes accepted since the last `take`, in hex. */
   #accepted: string[] = [];
   readonly #keys: GatewayKeys;
@@ -123,10 +128,17 @@ export class Gateway {
       held: heldOf(this.#message, position, epoch, seq),
       memory: 'none',
     });
-    if (verdict !== 'next') throw new Error(`reading ${epoch}/${seq}: ${verdict}`);
+    if (verdict === 'fork') throw new Error(`reading ${epoch}/${seq}: ${verdict}`);
+    if (verdict !== 'next' && verdict !== 'gap') {
+      this.counts.untaken++;
+      this.#receipt();
+      return;
+    }
     for (let i = 0; i < 8; i++) this.#tag8[i] = buffer[envelope.tagAt + i];
     this.#position = { epoch, seq, tag8: this.#tag8, final: envelope.kind === 3 };
-    this.#accepted.push(toHex(buffer, from, to));
+    this.counts.accepted++;
+    if (envelope.kind === Kind.loss) this.counts.losses++;
+    if (this.keeping) this.#accepted.push(toHex(buffer, from, to));
     this.#receipt();
   }
 
