@@ -4,9 +4,10 @@
  * called. `poll` says how long it can be left alone; `receive`, `linkUp` and `linkDown` want a `poll` after
  * them. Sampling, sealing and sending a reading allocates nothing.
  */
+import { Configuration } from './configuration.js';
 import { DEVICE_LIMITS, type DeviceLimits } from './limits.js';
 import { Outbox } from './outbox.js';
-import type { Board, Observer, Random, Uptime, Wire } from './ports.js';
+import type { Board, Observer, Random, Rtc, Uptime, Wire } from './ports.js';
 import { Retained } from './retained.js';
 import { Rotation } from './rotation.js';
 import type { Digest, Hello, Mac, RecordWriter } from './seal/index.js';
@@ -33,6 +34,8 @@ export interface DevicePorts {
   /** Holds at least four of the longest envelopes. */
   readonly backlog: Backlog;
   readonly sources: readonly Source[];
+  /** A clock chip, if the board has one. */
+  readonly rtc?: Rtc;
   readonly observer?: Observer;
 }
 
@@ -52,6 +55,7 @@ export class Device implements SessionHandler {
   readonly retained: Retained;
   readonly time: TimeSync;
   readonly rotation: Rotation;
+  readonly configuration: Configuration;
   readonly #ports: DevicePorts;
   readonly #settings: DeviceSettings;
   readonly #limits: DeviceLimits;
@@ -71,6 +75,9 @@ export class Device implements SessionHandler {
   #heartbeatAtMs = 0;
   #lossAtMs = 0;
   #deadlocks = 0;
+  #receiptMs = 0;
+  /** Readings sealed since boot. */
+  sealed = 0;
   /** Readings that a source made and the sealer could not take. */
   unsealable = 0;
 
@@ -88,7 +95,8 @@ export class Device implements SessionHandler {
     this.sender = new Sender(ports.backlog, this.#outbox, limits);
     this.retained = new Retained(ports.backlog, this.sender, ports.observer);
     this.rotation = new Rotation(digest, ports.keys.slots, this.#sealer, limits);
-    this.time = new TimeSync(random, limits.timeAnswerMs);
+    this.configuration = new Configuration(ports.sources);
+    this.time = new TimeSync(random, limits.timeAnswerMs, ports.rtc);
     const sessionPorts = { digest, random, outbox: this.#outbox, time: this.time };
     this.session = new Session(id, down, sessionPorts, limits, this);
     this.#decoder = new FrameDecoder((type, buffer, from, to) => {
@@ -111,6 +119,7 @@ export class Device implements SessionHandler {
     const fault = this.rotation.begin(nowMs);
     if (fault !== '') return fault;
     this.#started = true;
+    this.time.start(nowMs);
     this.#heartbeatAtMs = nowMs + this.#limits.heartbeatMs;
     this.#sealStart(nowMs, this.#reasons.restart);
     return '';
@@ -157,7 +166,12 @@ export class Device implements SessionHandler {
       waitMs = Math.min(waitMs, this.#heartbeat(nowMs));
     }
     waitMs = Math.min(waitMs, this.#loss(nowMs), this.session.poll(nowMs));
-    if (this.session.open) {
+    const { open } = this.session;
+    const away = !open || nowMs - this.#receiptMs >= this.#limits.awayMs;
+    // Nothing held: nothing is due to be receipted.
+    if (away && this.#ports.backlog.count === 0) this.#receiptMs = nowMs;
+    waitMs = Math.min(waitMs, this.#ports.backlog.tend(nowMs, away));
+    if (open) {
       waitMs = Math.min(waitMs, this.sender.poll(nowMs));
       if (this.sender.silentResends >= this.#limits.silentResends) {
         // From now on each further resend asks again.
@@ -171,7 +185,7 @@ export class Device implements SessionHandler {
 
   hello(): Hello {
     const { backlog } = this.#ports;
-    const oldest = backlog.select(0) ? { epoch: backlog.epoch, seq: backlog.seq } : undefined;
+    const oldest = this.retained.oldest() ? { epoch: backlog.epoch, seq: backlog.seq } : undefined;
     return {
       epoch: this.#sealer.epoch,
       next: this.#sealer.nextSeq,
@@ -180,11 +194,13 @@ export class Device implements SessionHandler {
       losses: this.retained.losses.total,
       firmware: this.#settings.firmware,
       restart: this.#settings.restart,
+      configVersion: this.configuration.version,
     };
   }
 
-  opened(): void {
+  opened(nowMs: number): void {
     this.#deadlocks = 0;
+    this.#receiptMs = nowMs;
     this.sender.restart();
   }
 
@@ -193,13 +209,14 @@ export class Device implements SessionHandler {
     const { epoch, seq, hasPosition } = message;
     if (!hasPosition) {
       // The gateway holds nothing of this device.
-      if (this.#ports.backlog.select(0) && this.#ports.backlog.seq > 0) this.#mendHole();
+      if (this.retained.oldest() && this.#ports.backlog.seq > 0) this.#mendHole();
       this.sender.noProgress(nowMs);
       return;
     }
     const freed = this.retained.receipted(epoch, seq, message.bytes, message.tag8At);
     if (freed) {
       this.#deadlocks = 0;
+      this.#receiptMs = nowMs;
       this.sender.progress(nowMs);
     }
     // The gateway has what this device never sealed: its memory was set back, or another one has its keys.
@@ -222,10 +239,14 @@ export class Device implements SessionHandler {
     this.rotation.advance(message.epoch);
   }
 
+  config(message: MessageReader): void {
+    this.configuration.take(message.configVersion, message.bytes, message.settingsAt, message.settingsEnd);
+  }
+
   /** After a receipt for (epoch, seq): is the oldest reading held one that the gateway can take? */
   #checkNext(epoch: number, seq: number, freed: boolean, nowMs: number): void {
     const { backlog } = this.#ports;
-    if (!backlog.select(0)) return;
+    if (!this.retained.oldest()) return;
     const held = backlog.epoch > epoch || (backlog.epoch === epoch && backlog.seq > seq);
     const follows = backlog.epoch === epoch ? backlog.seq === seq + 1 : backlog.seq === 0;
     if (held && !follows) this.#mendHole();
@@ -241,7 +262,7 @@ export class Device implements SessionHandler {
   /** Something between the gateway's position and what is held is gone: unless it has been told so, tell it. */
   #mendHole(): void {
     const { backlog } = this.#ports;
-    if (backlog.select(0) && !this.session.said(backlog.epoch, backlog.seq)) this.session.knock();
+    if (this.retained.oldest() && !this.session.said(backlog.epoch, backlog.seq)) this.session.knock();
   }
 
   #pollEpoch(nowMs: number): number {
@@ -289,6 +310,7 @@ export class Device implements SessionHandler {
       if (memory >= 0) records.number(labels.memory, memory);
       records.number(labels.backlog, this.retained.count);
       records.number(labels.losses, this.retained.losses.total);
+      this.configuration.write(records);
       this.#seal(Kind.heartbeat);
     }
     return this.#heartbeatAtMs - nowMs;
@@ -324,7 +346,11 @@ export class Device implements SessionHandler {
     const sealer = this.#sealer;
     const seq = sealer.nextSeq;
     const length = sealer.seal();
-    if (length === 0) this.unsealable++;
-    else this.retained.add(sealer.epoch, seq, kind, sealer.buffer, sealer.start, sealer.start + length);
+    if (length === 0) {
+      this.unsealable++;
+      return;
+    }
+    this.sealed++;
+    this.retained.add(sealer.epoch, seq, kind, sealer.buffer, sealer.start, sealer.start + length);
   }
 }

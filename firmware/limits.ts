@@ -27,6 +27,8 @@ export interface DeviceLimits {
   /** Between two loss readings while the gateway is there, and while it is away. */
   readonly lossMs: number;
   readonly awayLossMs: number;
+  /** With a session open and readings held: how long without a receipt until the gateway counts as away. */
+  readonly awayMs: number;
   /** An epoch ends after so many readings, its final one among them, or after so long. */
   readonly maxEpochReadings: number;
   readonly maxEpochMs: number;
@@ -60,6 +62,7 @@ export const DEVICE_LIMITS: DeviceLimits = {
   heartbeatMs: 60_000,
   lossMs: 1_000,
   awayLossMs: 60_000,
+  awayMs: 10_000,
   maxEpochReadings: 65_536,
   maxEpochMs: 86_400_000,
   maxAdvance: 4_096,

@@ -31,20 +31,21 @@ export class Losses {
     return !this.#named;
   }
 
-  add(epoch: number, seq: number): void {
-    this.total++;
+  /** Everything from `seq` to `last` of an epoch is lost. */
+  add(epoch: number, seq: number, last = seq): void {
+    this.total += last - seq + 1;
     this.#named = false;
     for (let i = 0; i < this.#ranges; i++) {
       if (this.#epochs[i] !== epoch) continue;
       if (this.#lasts[i] + 1 === seq) {
-        this.#lasts[i] = seq;
+        this.#lasts[i] = last;
         return;
       }
     }
     if (this.#ranges === MAX_RANGES) return;
     this.#epochs[this.#ranges] = epoch;
     this.#firsts[this.#ranges] = seq;
-    this.#lasts[this.#ranges] = seq;
+    this.#lasts[this.#ranges] = last;
     this.#ranges++;
   }
 

@@ -47,6 +47,26 @@ export interface Board {
   freeMemoryBytes(): number;
 }
 
+/** Restarts the board when it has not been fed for some seconds. */
+export interface Watchdog {
+  feed(): void;
+}
+
+/** A clock that goes on without power. */
+export interface Rtc {
+  /** Unix time in ms; -1 when it is not there, does not answer, or has lost its power. */
+  read(): number;
+  set(unixMs: number): void;
+}
+
+/** A few bytes that outlive a restart: memory that the reset leaves alone, or flash. */
+export interface RestartMemory {
+  /** Fills the whole of `target`. @returns false when there is nothing, or nothing readable */
+  read(target: Uint8Array): boolean;
+  /** @returns false when that failed */
+  write(source: Uint8Array): boolean;
+}
+
 /** Told of each envelope's fate. The buffer is reused after the call returns. */
 export interface Observer {
   /** Sealed and retained. */

@@ -1,12 +1,16 @@
 import { Losses } from './losses.js';
 import type { Observer } from './ports.js';
-import { equalBytes, SHORT_TAG_BYTES, TAG_BYTES } from './seal/index.js';
+import { CborReader, equalBytes, SHORT_TAG_BYTES, TAG_BYTES } from './seal/index.js';
 import type { Sender } from './sender.js';
 import type { Backlog } from './store/backlog.js';
 
+/** In an envelope: where the payload's head begins. */
+const PAYLOAD_AT = 16;
+
 /**
- * What is sealed and not receipted, and the only three ways out: a receipt that names the very envelope that
- * is held, a refusal that does, and a full backlog. The last two are losses, counted and named.
+ * What is sealed and not receipted, and the only ways out: a receipt that names the very envelope that is held,
+ * or the one before it; a refusal that does; a full backlog; and a memory that no longer has it. The last three
+ * are losses, counted and named.
  */
 export class Retained {
   readonly losses = new Losses();
@@ -15,7 +19,7 @@ export class Retained {
   readonly #backlog: Backlog;
   readonly #sender: Sender;
   readonly #observer: Observer | undefined;
-  #removed = 0;
+  readonly #reader = new CborReader();
 
   constructor(backlog: Backlog, sender: Sender, observer?: Observer) {
     this.#backlog = backlog;
@@ -25,7 +29,18 @@ export class Retained {
 
   /** Readings held. */
   get count(): number {
-    return this.#backlog.count - this.#removed;
+    return this.#backlog.count - this.#backlog.removed;
+  }
+
+  /** Selects the oldest reading held. @returns false when none is */
+  oldest(): boolean {
+    const backlog = this.#backlog;
+    while (backlog.select(0)) {
+      if (backlog.to > backlog.from) return true;
+      // Its place is known, its bytes are not there any more.
+      this.#lose();
+    }
+    return false;
   }
 
   /** Retains what was just sealed; the oldest readings make room. */
@@ -43,19 +58,23 @@ export class Retained {
    * @returns whether anything was freed
    */
   receipted(epoch: number, seq: number, bytes: Uint8Array, tag8At: number): boolean {
-    const index = this.#find(epoch, seq);
-    if (index < 0) return false;
-    if (!this.#tagged(bytes, tag8At)) {
-      this.mismatched++;
-      return false;
-    }
     const backlog = this.#backlog;
+    const index = this.#find(epoch, seq);
+    if (index >= 0) {
+      if (!this.#tagged(bytes, tag8At)) {
+        this.mismatched++;
+        return false;
+      }
+    } else if (!this.#linked(epoch, seq + 1, bytes, tag8At)) return false;
+    let freed = false;
     while (backlog.select(0) && before(backlog.epoch, backlog.seq, epoch, seq + 1)) {
-      this.#observer?.receipted(backlog.epoch, backlog.seq, backlog.buffer, backlog.from, backlog.to);
-      this.#leave();
+      freed = true;
+      const { buffer, from, to } = backlog;
+      if (to > from) this.#observer?.receipted(backlog.epoch, backlog.seq, buffer, from, to);
+      this.#leave(epoch, seq);
     }
-    this.losses.receipted(epoch, seq);
-    return true;
+    if (freed) this.losses.receipted(epoch, seq);
+    return freed;
   }
 
   /** The gateway will never take this one. @returns whether it was held */
@@ -64,9 +83,9 @@ export class Retained {
     if (index < 0 || !this.#tagged(bytes, tag8At)) return false;
     if (index === 0) this.#lose();
     else {
-      this.#backlog.remove(index);
-      this.#removed++;
-      this.#count(epoch, seq);
+      // No room to remember it: the gateway will refuse it again.
+      if (!this.#backlog.remove(index)) return false;
+      this.#count(epoch, seq, seq);
     }
     return true;
   }
@@ -97,26 +116,52 @@ export class Retained {
     return equalBytes(buffer, to - TAG_BYTES, bytes, tag8At, SHORT_TAG_BYTES);
   }
 
+  /**
+   * Whether (epoch, seq) is held and was sealed after the reading with this tag: then that one is of this
+   * device's own chain, though its bytes are gone, and so is all before it.
+   */
+  #linked(epoch: number, seq: number, bytes: Uint8Array, tag8At: number): boolean {
+    if (this.#find(epoch, seq) < 0) return false;
+    const { buffer, from, to } = this.#backlog;
+    const reader = this.#reader;
+    reader.reset(buffer, from + PAYLOAD_AT, to);
+    reader.data();
+    reader.reset(buffer, reader.start, reader.stop);
+    reader.map();
+    for (let key = reader.uint(); reader.ok && key < 5; key = reader.uint()) reader.uint();
+    const at = reader.fixed(SHORT_TAG_BYTES);
+    return reader.ok && equalBytes(buffer, at, bytes, tag8At, SHORT_TAG_BYTES);
+  }
+
   #lose(): void {
     const { epoch, seq } = this.#backlog;
-    this.#leave();
-    this.#count(epoch, seq);
+    this.#leave(-1, -1);
+    this.#count(epoch, seq, seq);
   }
 
-  #count(epoch: number, seq: number): void {
-    this.losses.add(epoch, seq);
-    this.#observer?.lost(epoch, seq);
+  #count(epoch: number, first: number, last: number): void {
+    this.losses.add(epoch, first, last);
+    for (let seq = first; seq <= last; seq++) this.#observer?.lost(epoch, seq);
   }
 
-  /** The oldest, which is selected, goes, and what was removed behind it. */
-  #leave(): void {
+  /**
+   * The oldest, which is selected, goes, and what was removed behind it. What then is missing before the next
+   * one is lost, unless it comes before or at (epoch, seq): that is receipted.
+   */
+  #leave(epoch: number, seq: number): void {
     const backlog = this.#backlog;
     const bytes = backlog.to - backlog.from;
     const held = backlog.count;
+    const left = backlog.epoch;
+    const lastSeq = backlog.seq;
     backlog.shift();
-    const left = held - backlog.count;
-    this.#removed -= left - 1;
-    this.#sender.leaving(left, bytes);
+    const entries = held - backlog.count;
+    this.#sender.leaving(entries, bytes);
+    if (!backlog.select(0) || backlog.epoch !== left) return;
+    let expected = lastSeq + entries;
+    if (backlog.seq === expected) return;
+    if (left === epoch && expected <= seq) expected = seq + 1;
+    if (backlog.seq > expected) this.#count(left, expected, backlog.seq - 1);
   }
 }
 

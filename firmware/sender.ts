@@ -14,6 +14,8 @@ const BLOCKED_MS = 20;
 export class Sender {
   /** Resends for want of any receipt, since the gateway was last heard. */
   silentResends = 0;
+  /** Frames with readings that the wire took. */
+  sent = 0;
   /** Readings sent more than once. */
   resent = 0;
   readonly #backlog: Backlog;
@@ -86,13 +88,15 @@ export class Sender {
     const backlog = this.#backlog;
     if (!backlog.select(0)) return Number.POSITIVE_INFINITY;
     const epoch = backlog.epoch;
-    while (this.#inFlight < this.#limits.windowEntries && backlog.select(this.#inFlight)) {
+    const sendable = Math.min(this.#limits.windowEntries, backlog.sendable);
+    while (this.#inFlight < sendable && backlog.select(this.#inFlight)) {
       if (backlog.epoch !== epoch) break;
       const bytes = backlog.to - backlog.from;
       if (bytes > 0) {
         if (this.#inFlight > 0 && this.#inFlightBytes + bytes > this.#limits.windowBytes) break;
         if (!this.#outbox.post(FrameType.reading, backlog.buffer, backlog.from, backlog.to))
           return BLOCKED_MS;
+        this.sent++;
       }
       if (this.#inFlight === 0) this.#deadlineMs = nowMs + this.#resendMs;
       this.#inFlight++;

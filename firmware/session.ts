@@ -26,6 +26,7 @@ export interface SessionHandler {
   receipt(message: MessageReader, nowMs: number): void;
   refuse(message: MessageReader, nowMs: number): void;
   advance(message: MessageReader, nowMs: number): void;
+  config(message: MessageReader): void;
 }
 
 /** Downlinks that were not obeyed, by why. */
@@ -253,6 +254,7 @@ export class Session {
     if (reader.kind === DownKind.receipt) this.#handler.receipt(reader, nowMs);
     else if (reader.kind === DownKind.refuse) this.#handler.refuse(reader, nowMs);
     else if (reader.kind === DownKind.advance) this.#handler.advance(reader, nowMs);
+    else if (reader.kind === DownKind.config) this.#handler.config(reader);
     else if (reader.kind === DownKind.time) {
       if (this.#time.answer(reader.bytes, reader.requestNonceAt, reader.unixMs, nowMs)) {
         this.#timeAtMs = nowMs + this.#limits.timeMs;

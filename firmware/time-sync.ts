@@ -1,8 +1,13 @@
-import type { Random } from './ports.js';
+import type { Random, Rtc } from './ports.js';
 import { equalBytes, MAX_SAFE, REQUEST_NONCE_BYTES } from './seal/index.js';
 
+/** What lies outside of these is no time that a working clock shows: 2025-01-01 and 2100-01-01. */
+const MIN_RTC_MS = 1_735_689_600_000;
+const MAX_RTC_MS = 4_102_444_800_000;
+
 /**
- * The wall clock of a device: uptime plus an offset that the gateway's word gives. An answer counts only for
+ * The wall clock of a device: uptime plus an offset that the gateway's word gives, or before that a clock chip,
+ * which the gateway's word then sets. An answer counts only for
  * the one request that is open, and only soon after it: a delayed one would set the clock back by its delay.
  */
 export class TimeSync {
@@ -10,14 +15,24 @@ export class TimeSync {
   readonly nonce = new Uint8Array(REQUEST_NONCE_BYTES);
   readonly #random: Random;
   readonly #answerMs: number;
+  readonly #rtc: Rtc | undefined;
   #askedMs = -1;
   #offsetMs = 0;
   #synchronised = false;
 
   /** @param answerMs how long after a request its answer counts */
-  constructor(random: Random, answerMs: number) {
+  constructor(random: Random, answerMs: number, rtc?: Rtc) {
     this.#random = random;
     this.#answerMs = answerMs;
+    this.#rtc = rtc;
+  }
+
+  /** At the start: takes the time from the clock chip, if there is one and it shows one. */
+  start(nowMs: number): void {
+    const unixMs = this.#rtc?.read() ?? -1;
+    if (this.#synchronised || !(unixMs >= MIN_RTC_MS && unixMs <= MAX_RTC_MS)) return;
+    this.#offsetMs = Math.floor(unixMs) - nowMs;
+    this.#synchronised = true;
   }
 
   /** Unix time in ms, -1 while nobody has told it. */
@@ -43,6 +58,7 @@ export class TimeSync {
     if (offsetMs < 0) return false;
     this.#offsetMs = offsetMs;
     this.#synchronised = true;
+    this.#rtc?.set(nowMs + offsetMs);
     return true;
   }
 }

@@ -11,6 +11,7 @@ export class RamBacklog implements Backlog {
   from = 0;
   to = 0;
   #count = 0;
+  #removed = 0;
   #first = 0;
   /** Where the next envelope goes. */
   #head = 0;
@@ -31,6 +32,14 @@ export class RamBacklog implements Backlog {
   }
 
   get count(): number {
+    return this.#count;
+  }
+
+  get removed(): number {
+    return this.#removed;
+  }
+
+  get sendable(): number {
     return this.#count;
   }
 
@@ -61,17 +70,42 @@ export class RamBacklog implements Backlog {
   }
 
   shift(): void {
-    do {
-      if (this.#count === 0) return;
-      this.#first = (this.#first + 1) % this.#starts.length;
-      this.#count--;
-    } while (this.#count > 0 && this.#lengths[this.#first] === 0);
+    if (this.#count === 0) return;
+    this.drop(1);
+    this.trim();
   }
 
-  remove(index: number): void {
-    if (index >= this.#count) return;
+  remove(index: number): boolean {
+    if (index >= this.#count) return true;
     if (index === 0) this.shift();
-    else this.#lengths[(this.#first + index) % this.#starts.length] = 0;
+    else this.blank(index);
+    return true;
+  }
+
+  /** Removes an entry and keeps its number, the oldest too. */
+  blank(index: number): boolean {
+    const slot = (this.#first + index) % this.#starts.length;
+    if (this.#lengths[slot] > 0) this.#removed++;
+    this.#lengths[slot] = 0;
+    return true;
+  }
+
+  tend(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** Forgets so many entries from the oldest, removed ones counted. */
+  drop(count: number): void {
+    for (let i = 0; i < count; i++) {
+      if (this.#lengths[this.#first] === 0) this.#removed--;
+      this.#first = (this.#first + 1) % this.#starts.length;
+    }
+    this.#count -= count;
+  }
+
+  /** Forgets the removed entries that are the oldest. */
+  trim(): void {
+    while (this.#count > 0 && this.#lengths[this.#first] === 0) this.drop(1);
   }
 
   /** Where `length` bytes fit in one piece, -1 when nowhere. */
