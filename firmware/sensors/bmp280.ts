@@ -1,6 +1,7 @@
 import type { ClassOf, SensorOptions } from './keeper.js';
 import { Measurement, type SensorDriver } from './measurement.js';
 import type { SampledSettings } from './sampled.js';
+import { Trouble } from './trouble.js';
 
 export interface Bmp280Sample {
   thermometer?: { temperature?: number };
@@ -69,7 +70,10 @@ export function bmp280<I extends I2cPort>(
       // When nobody answers, the driver's constructor leaves its calibration in memory for ever.
       present: io => read(io, CHIP_ID) === BMP280_ID,
       // After a dip of its supply it sleeps, and gives that constant again.
-      intact: io => (read(io, CONTROL) & NORMAL_MODE) === NORMAL_MODE,
+      intact: io => {
+        if (read(io, CHIP_ID) !== BMP280_ID) return Trouble.badAnswer;
+        return (read(io, CONTROL) & NORMAL_MODE) === NORMAL_MODE ? Trouble.none : Trouble.reset;
+      },
     },
   );
 }

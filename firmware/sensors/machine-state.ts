@@ -129,7 +129,9 @@ export class MachineState implements Source {
   }
 
   configure(settings: SourceSettings): string {
-    return this.#tuning.apply(settings);
+    const fault = this.#tuning.apply(settings);
+    if (!this.#outage.failing) this.#dueMs = Math.min(this.#dueMs, this.#nowMs + this.#tuning.periodMs);
+    return fault;
   }
 
   #state(records: RecordWriter, level: number, atMs: number, sinceMs: number): void {

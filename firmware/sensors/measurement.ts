@@ -36,7 +36,7 @@ export interface SensorChecks<I> extends SampledTraits {
   /** Before the driver is made: is this sensor there? Some drivers leave memory behind when it is not. */
   readonly present?: (io: I) => boolean;
   /** After each sample: was that the sensor, set up as the driver left it, or a bus that answers anything? */
-  readonly intact?: (io: I) => boolean;
+  readonly intact?: (io: I) => Trouble;
 }
 
 const WAIT_MS = 10;
@@ -123,7 +123,10 @@ export class Measurement<S, I extends object> extends SampledSource {
     if (this.#complained) return Trouble.driverError;
     const { intact } = this.#checks;
     const io = this.#keeper.last;
-    if (intact !== undefined && io !== undefined && !intact(io)) return Trouble.reset;
+    if (intact !== undefined && io !== undefined) {
+      const trouble = intact(io);
+      if (trouble !== Trouble.none) return trouble;
+    }
     if (sample === undefined || sample === null) return Trouble.noValue;
     return this.#read(sample);
   }

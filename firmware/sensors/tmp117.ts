@@ -1,6 +1,7 @@
 import type { ClassOf, SensorOptions } from './keeper.js';
 import { Measurement, type SensorDriver } from './measurement.js';
 import type { SampledSettings } from './sampled.js';
+import { Trouble } from './trouble.js';
 
 export interface Tmp117Sample {
   temperature?: number;
@@ -13,7 +14,7 @@ interface SmbusReader {
 const CHIP_ID = 0x0f;
 
 /** A bus that is stuck reads as 0 °C or as -0.008 °C, which a thermometer may well say; the id tells. */
-const answers = (io: SmbusReader) => (io.readUint16(CHIP_ID, true) & 0x0fff) === 0x0117;
+const isTmp117 = (io: SmbusReader) => (io.readUint16(CHIP_ID, true) & 0x0fff) === 0x0117;
 
 /** Texas Instruments TMP117: `<name>` in Cel. Its IO is SMBus. */
 export function tmp117<I extends SmbusReader>(
@@ -40,6 +41,12 @@ export function tmp117<I extends SmbusReader>(
       ],
     },
     // The first conversion is an average of eight: 125 ms.
-    { address: 0x48, minPeriodMs: 100, settleMs: 200, present: answers, intact: answers },
+    {
+      address: 0x48,
+      minPeriodMs: 100,
+      settleMs: 200,
+      present: isTmp117,
+      intact: io => (isTmp117(io) ? Trouble.none : Trouble.badAnswer),
+    },
   );
 }

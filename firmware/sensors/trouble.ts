@@ -19,6 +19,7 @@ export const Trouble = {
   openCircuit: 11,
   shortCircuit: 12,
   unsteady: 13,
+  badAnswer: 14,
 } as const;
 export type Trouble = (typeof Trouble)[keyof typeof Trouble];
 
@@ -38,6 +39,7 @@ export const TROUBLE_WORDS: readonly string[] = [
   'open-circuit',
   'short-circuit',
   'unsteady',
+  'bad-answer',
 ];
 
 /** The words as they are written; only read, so that they may lie in flash. */

@@ -122,6 +122,9 @@ export const MEASUREMENT_CHECKS: readonly Check[] = [
           bus.state = state;
           const readings = bench.run(300_000);
           found.same('one fault', [readings.length, readings[0]?.fault], [1, true]);
+          const word = Object.values(readings[0]?.values ?? {})[0];
+          const held = make === climate ? 'driver-error' : 'bad-answer';
+          found.same('its word', word, state === 'nack' ? 'no-answer' : held);
           bus.state = 'works';
           const back = bench.run(61_000);
           found.true('works again', back.length > 0 && back.every(r => !r.fault));
