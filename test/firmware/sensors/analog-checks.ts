@@ -140,6 +140,11 @@ export const ANALOG_CHECKS: readonly Check[] = [
       const { pin, bench } = tank({ fullScaleVolts: 2.45, supplyVolts: 3.3, offsetCel: -0.5 });
       pin.codes = codeAt(10_000, 'ground', 3.3 / 2.45);
       found.near('25 °C', bench.run(500)[0].values.tank, 24.5, 0.05);
+      const low = tank({ supplyVolts: 1.65 });
+      low.pin.codes = codeAt(10_000, 'ground', 0.5);
+      found.near('a lower supply', low.bench.run(500)[0].values.tank, 25, 0.05);
+      low.pin.codes = 2_045;
+      found.same('its open wire', told(low.bench.run(1_000), 'tank'), ['open-circuit']);
     },
   },
   {

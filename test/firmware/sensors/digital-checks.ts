@@ -195,6 +195,25 @@ export const DIGITAL_CHECKS: readonly Check[] = [
     },
   },
   {
+    name: 'state: what a pin did as it failed is no transition, and a machine that is as it was is no glitch',
+    run(found) {
+      const { pin, bench } = press();
+      bench.run(990);
+      pin.set(1);
+      pin.state = 'gone';
+      bench.run(30_000);
+      pin.state = 'works';
+      pin.level = 0;
+      bench.run(61_000);
+      pin.set(1);
+      bench.run(1_000);
+      found.same('readings', told(bench.readings, 'press'), [false, 'no-answer', false, true]);
+      for (const { values } of bench.readings) {
+        found.same('counts', [values['press/glitches'], values['press/missed']], [undefined, undefined]);
+      }
+    },
+  },
+  {
     name: 'state: time that is set back',
     run(found) {
       const { pin, bench } = press();

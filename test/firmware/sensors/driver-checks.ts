@@ -115,7 +115,13 @@ export const DRIVER_CHECKS: readonly Check[] = [
       const bench = meter(() => (n++ % 2 === 0 ? { power: 1 } : {}));
       const readings = bench.run(60_000);
       found.true(`${readings.length} readings`, readings.length <= 62 && readings.length >= 30);
-      found.true('both kinds', readings.some(r => r.fault) && readings.some(r => !r.fault));
+      const faults = readings.filter(r => r.fault).length;
+      found.true(`each failure is told, not ${faults}`, faults >= 15);
+      found.same(
+        'and each recovery',
+        readings.filter(r => r.values['load/fault'] === 'none').length >= 15,
+        true,
+      );
     },
   },
   {
@@ -161,6 +167,19 @@ export const DRIVER_CHECKS: readonly Check[] = [
       found.same('back, as large', told(bench.run(1_000), 'load'), [100]);
       power = 101;
       found.same('the interval is over', told(bench.run(60_500), 'load'), [101]);
+    },
+  },
+  {
+    name: 'threshold: a recovery is told although the value is the same',
+    run(found) {
+      const bench = meter(() => ({ power: 100 }), { threshold: 5 });
+      bench.run(1_500);
+      const same = Scripted.next;
+      Scripted.next = () => ({});
+      bench.run(1_000);
+      Scripted.next = same;
+      const [back] = bench.run(2_000);
+      found.same('told', [back?.values.load, back?.values['load/fault']], [100, 'none']);
     },
   },
   {
