@@ -1,5 +1,5 @@
-import { type Label, label, type RecordWriter } from '../seal/index.js';
-import { TROUBLE_UTF8, Trouble } from './trouble.js';
+import { type Label, label, type RecordWriter, utf8 } from '../seal/index.js';
+import { TROUBLE_WORDS, Trouble } from './trouble.js';
 
 export interface RetrySettings {
   /** Before a failed sensor is opened anew; doubles with each failure up to `maxRetryMs`. Default 1,000. */
@@ -67,7 +67,8 @@ export class Outage {
   /** The records of a fault reading. */
   writeFault(records: RecordWriter, nowMs: number): void {
     this.#toldMs = nowMs;
-    records.text(this.#fault, TROUBLE_UTF8[this.trouble]);
+    // Rare enough to be encoded each time.
+    records.text(this.#fault, utf8(TROUBLE_WORDS[this.trouble]));
     records.number(this.#failures, this.failures);
   }
 
@@ -76,7 +77,7 @@ export class Outage {
     if (!this.recovered) return;
     this.recovered = false;
     this.#toldMs = -1;
-    records.text(this.#fault, TROUBLE_UTF8[Trouble.none]);
+    records.text(this.#fault, utf8(TROUBLE_WORDS[Trouble.none]));
     records.number(this.#outage, (this.#endMs - this.#sinceMs) / 1000);
   }
 

@@ -1,10 +1,8 @@
-import { utf8 } from '../seal/index.js';
-
 /**
  * Why a sensor gives no value. The numbers are for the device's own use; the words are what a fault reading
  * says, and they stay what they are. Numbers, because comparing strings costs memory on XS.
  */
-export const Trouble = {
+export const Trouble = Object.freeze({
   none: 0,
   notFound: 1,
   wrongDevice: 2,
@@ -20,11 +18,11 @@ export const Trouble = {
   shortCircuit: 12,
   unsteady: 13,
   badAnswer: 14,
-} as const;
+} as const);
 export type Trouble = (typeof Trouble)[keyof typeof Trouble];
 
 /** In the order of the numbers. */
-export const TROUBLE_WORDS: readonly string[] = [
+export const TROUBLE_WORDS: readonly string[] = Object.freeze([
   'none',
   'not-found',
   'wrong-device',
@@ -40,7 +38,4 @@ export const TROUBLE_WORDS: readonly string[] = [
   'short-circuit',
   'unsteady',
   'bad-answer',
-];
-
-/** The words as they are written; only read, so that they may lie in flash. */
-export const TROUBLE_UTF8: readonly Uint8Array[] = TROUBLE_WORDS.map(word => utf8(word));
+]);

@@ -1,13 +1,13 @@
 import type { SourceSettings } from './source.js';
 
 /** Settings lie within these, wherever they come from. */
-export const TUNING_BOUNDS = {
+export const TUNING_BOUNDS = Object.freeze({
   minPeriodMs: 10,
   maxPeriodMs: 86_400_000,
   minIntervalMs: 1_000,
   maxIntervalMs: 86_400_000,
   maxThreshold: 1e9,
-} as const;
+} as const);
 
 const DEFAULT_INTERVAL_MS = 600_000;
 
