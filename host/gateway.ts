@@ -91,26 +91,35 @@ export class Gateway {
     const { segmentBytes, maxPendingBytes, reserveBytes, retainDays, retainBytes } = config.journal;
     const within = (name: string) => join(config.dataDirectory, name);
     const cursor = await Cursor.open(storage, within('cursors'), UPLINK_CURSOR);
-    const journal = await Journal.open(
-      ports,
-      {
-        directory: within('journal'),
-        segmentBytes,
-        maxPendingBytes,
-        reserveBytes,
-        retainMs: retainDays * DAY_MS,
-        retainBytes,
-      },
-      [cursor],
-    );
-    const intake = await Intake.open(ports, journal, ports.keyring, {
-      quarantineDirectory: within('quarantine'),
-      evidenceDirectory: within('evidence'),
-      ...config.quarantine,
-      settingsDirectory: config.dataDirectory,
-      devices: config.devices,
-    });
-    const gateway = new Gateway(config, facts, ports, { journal, cursor, intake, access });
+    let journal: Journal | undefined;
+    let gateway: Gateway;
+    try {
+      journal = await Journal.open(
+        ports,
+        {
+          directory: within('journal'),
+          segmentBytes,
+          maxPendingBytes,
+          reserveBytes,
+          retainMs: retainDays * DAY_MS,
+          retainBytes,
+        },
+        [cursor],
+      );
+      const intake = await Intake.open(ports, journal, ports.keyring, {
+        quarantineDirectory: within('quarantine'),
+        evidenceDirectory: within('evidence'),
+        ...config.quarantine,
+        settingsDirectory: config.dataDirectory,
+        devices: config.devices,
+      });
+      gateway = new Gateway(config, facts, ports, { journal, cursor, intake, access });
+    } catch (error) {
+      // Its timers would keep a process that serves nobody, beside the next owner of the directory.
+      await journal?.close();
+      await cursor.close();
+      throw error;
+    }
     try {
       await gateway.#open();
     } catch (error) {
@@ -141,7 +150,7 @@ export class Gateway {
     });
   }
 
-  /** Devices are let go first, so that what they were receipted for is written before the journal closes. */
+  /** Devices are let go first, so that nothing comes in while the journal writes what it has taken. */
   async stop(): Promise<void> {
     await this.#control.stop();
     await this.#intake.stop();

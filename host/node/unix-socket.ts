@@ -33,7 +33,12 @@ export class UnixListener implements LinkSource {
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', error => reject(listenFault(path, error)));
-      rmSync(path, { force: true });
+      try {
+        rmSync(path, { force: true });
+      } catch (error) {
+        reject(listenFault(path, error as Error));
+        return;
+      }
       // The name appears within listen(): at no time may others open it.
       const before = process.umask(0o177);
       try {

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { Keyring } from '../../../host/keyring/file.js';
@@ -43,4 +44,32 @@ test('status 0 when done, 1 when it failed, 2 for wrong usage', async t => {
     ['nonsense'],
   ])
     t.is((await run(args, { cwd })).code, 2, args.join(' '));
+});
+
+test('a gateway that cannot begin says why and ends, whatever it had opened by then', async t => {
+  const cwd = await site(t);
+  const taken = createServer();
+  await new Promise<void>(resolve => taken.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => taken.close());
+  const { port } = taken.address() as { port: number };
+  writeFileSync(
+    join(cwd, 'config.yaml'),
+    `site: test\ngateway: gw\nlinks: { tcp: { listen: "127.0.0.1:${port}" } }\n`,
+  );
+  const data = join(cwd, 'data');
+  const fails = async (name: string, expected: RegExp, make: (path: string) => void) => {
+    mkdirSync(data);
+    make(join(data, name));
+    const { code, errors } = await run(['gateway'], { cwd }); // resolves only when the process has ended
+    t.is(code, 1, name);
+    t.regex(errors, expected);
+    t.notRegex(errors, /\n {4}at /, 'no stack');
+    rmSync(data, { recursive: true });
+  };
+  const file = (path: string) => writeFileSync(path, 'x');
+  await fails('cursors', /^sovereign: can't use the cursor/, file);
+  await fails('journal', /^sovereign: the journal's directory .* can't be used/, file);
+  await fails('evidence', /^sovereign: the directory .*evidence can't be used/, file);
+  await fails('control.sock', /^sovereign: cannot make the control socket/, path => mkdirSync(path));
+  await fails('nothing', /sovereign: port \d+ on 127\.0\.0\.1 is taken/, () => {});
 });
