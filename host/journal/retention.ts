@@ -56,7 +56,7 @@ export class Retention {
       const [oldest, next] = segments;
       for (const cursor of cursors) if (cursor.offset < next) return removed;
       const tooLarge = retainBytes > 0 && total > retainBytes;
-      if (!tooLarge && !(await this.#tooOld(next))) return removed;
+      if (!tooLarge && !(await this.#tooOld(segments))) return removed;
       total -= this.#sizes.get(oldest) ?? 0;
       await this.#remove(oldest);
       segments.shift();
@@ -66,12 +66,18 @@ export class Retention {
     return removed;
   }
 
-  /** A segment ended when the next one began. */
-  async #tooOld(next: number): Promise<boolean> {
+  /**
+   * The oldest ended when the next one began. When nothing tells when that was, because the medium or somebody has
+   * destroyed it, a later one says at least as late.
+   */
+  async #tooOld(segments: readonly number[]): Promise<boolean> {
     const { retainMs } = this.#limits;
     if (retainMs <= 0) return false;
-    const header = await readHeader(this.#ports.storage, this.#directory, next);
-    return header !== undefined && this.#ports.clock.now() - header.at > retainMs;
+    for (const later of segments.slice(1)) {
+      const header = await readHeader(this.#ports.storage, this.#directory, later).catch(unlessGone);
+      if (header !== undefined) return this.#ports.clock.now() - header.at > retainMs;
+    }
+    return false;
   }
 
   async #total(segments: readonly number[]): Promise<number> {
@@ -79,8 +85,7 @@ export class Retention {
     for (const first of segments) {
       let bytes = this.#sizes.get(first);
       if (bytes === undefined) {
-        const file = await this.#ports.storage.open(`${this.#directory}/${segmentName(first)}`, 'read');
-        bytes = await file.size().finally(() => file.close());
+        bytes = await this.#size(first);
         // The last one still grows.
         if (first !== segments[segments.length - 1]) this.#sizes.set(first, bytes);
       }
@@ -89,11 +94,23 @@ export class Retention {
     return total;
   }
 
+  /** 0 for one that somebody else has removed: it may not stop what comes after it from going. */
+  async #size(first: number): Promise<number> {
+    const path = `${this.#directory}/${segmentName(first)}`;
+    const file = await this.#ports.storage.open(path, 'read').catch(unlessGone);
+    return (await file?.size().finally(() => file.close())) ?? 0;
+  }
+
   async #remove(first: number): Promise<void> {
     const { storage, log } = this.#ports;
     const name = segmentName(first);
-    await storage.remove(`${this.#directory}/${name}`);
+    await storage.remove(`${this.#directory}/${name}`).catch(unlessGone);
     await storage.syncDirectory(this.#directory);
     log.info('journal-segment-removed', { segment: name });
   }
+}
+
+function unlessGone(error: unknown): undefined {
+  if (systemCode(error) !== 'ENOENT') throw error;
+  return undefined;
 }

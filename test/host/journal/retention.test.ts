@@ -80,3 +80,20 @@ test('a disk that refuses to remove is no reason to stop', async t => {
   storage.upset = () => undefined;
   t.true((await journal.retain()) > 0);
 });
+
+test('a segment that was removed by hand or has lost its header does not stop those after it from going', async t => {
+  const clock = new TestClock();
+  const storage = await filled(clock);
+  for (const limits of [{ retainBytes: 1 }, { retainMs: 1 }]) {
+    const mine = storage.afterCrash('visible');
+    const journal = await open(mine, limits, [], clock);
+    const names = [...mine.visible.keys()].sort();
+    await mine.remove(names[0]);
+    await mine.remove(names[2]);
+    mine.alter(names[4], bytes => bytes.fill(0x20, 0, 40));
+    await clock.pass(1000);
+    await journal.retain();
+    t.deepEqual([...mine.visible.keys()], names.slice(-1), JSON.stringify(limits));
+    t.is(journal.segmentCount, 1);
+  }
+});
