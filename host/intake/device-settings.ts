@@ -34,8 +34,8 @@ export class SettingsSender {
     let refused = 0;
     settings.fault = '';
     for (const { n, v, vs } of readRecords(bytes, envelope.recordsAt, envelope.recordsEnd)) {
-      if (n === 'config-version' && typeof v === 'number') settings.acknowledged = v;
-      else if (n === 'config-refused' && typeof v === 'number') refused = v;
+      if (n === 'config-version' && isVersion(v)) settings.acknowledged = v;
+      else if (n === 'config-refused' && isVersion(v)) refused = v;
       else if (n === 'config-fault' && typeof vs === 'string') settings.fault = vs.slice(0, 128);
     }
     const version = this.#shared.settings.version(session.device.id) ?? 0;
@@ -57,4 +57,9 @@ export class SettingsSender {
     log.info('settings', { device: device.id, link: session.linkName, version: due.version });
     down.config(session, due.version, due.bytes);
   }
+}
+
+/** The device's word is authentic, not right. */
+function isVersion(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

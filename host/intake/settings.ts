@@ -12,6 +12,7 @@
 import {
   type Digest,
   encodeSourceSettings,
+  MAX_SAFE,
   type NamedSourceSettings,
   toHex,
 } from '../../firmware/seal/index.js';
@@ -104,6 +105,11 @@ export class SettingsBook {
     let version = same ? known.version : (known?.version ?? 0) + 1;
     // Versions that this file has forgotten.
     if (deviceVersion >= version && !(same && deviceVersion === version)) version = deviceVersion + 1;
+    if (version > MAX_SAFE) {
+      // No device that was only ever sent our versions says so; whoever has its key may.
+      this.#ports.log.error('settings-versions-used-up', { device: id, version: deviceVersion });
+      return undefined;
+    }
     if (!same || version !== known.version) {
       const before = known && { ...known };
       this.#known.set(id, { version, sha256 });

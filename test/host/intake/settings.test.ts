@@ -154,3 +154,22 @@ test('a device that takes no settings is left alone, and the status says so', as
   t.is(peer.of(5).length, 0);
   t.is(rig.device(device).settings, undefined, 'no version was ever made');
 });
+
+test('a device that claims the last version there is gets none, and costs the gateway nothing', async t => {
+  const device = identity();
+  const directory = temporary(t);
+  const rig = await Rig.start(t, [device.entry()], {
+    settingsDirectory: directory,
+    devices: new Map([[device.idText, slow]]),
+  });
+  const { peer } = rig.connect(device);
+  device.startEpoch(0);
+  peer.hello({ configVersion: Number.MAX_SAFE_INTEGER });
+  await rig.quiet(() => rig.events('settings-versions-used-up').length === 1);
+  t.is(peer.of(5).length, 0);
+  peer.reading(device.seal(0.5, Kind.heartbeat, VERSION));
+  await rig.synced();
+  t.is(rig.durable.length, 1);
+  const other = await open(directory, { other: slow });
+  t.is((await other.due(identity(2).idText, 'other', 0))?.version, 1, 'the file is as it was');
+});
