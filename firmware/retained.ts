@@ -16,6 +16,8 @@ export class Retained {
   readonly losses = new Losses();
   /** Receipts that named another envelope than the one held. */
   mismatched = 0;
+  /** Receipts that freed something. */
+  receipts = 0;
   readonly #backlog: Backlog;
   readonly #sender: Sender;
   readonly #observer: Observer | undefined;
@@ -73,8 +75,10 @@ export class Retained {
       if (to > from) this.#observer?.receipted(backlog.epoch, backlog.seq, buffer, from, to);
       this.#leave(epoch, seq);
     }
-    if (freed) this.losses.receipted(epoch, seq);
-    return freed;
+    if (!freed) return false;
+    this.receipts++;
+    this.losses.receipted(epoch, seq);
+    return true;
   }
 
   /** The gateway will never take this one. @returns whether it was held */

@@ -1,17 +1,24 @@
 import { type Label, label, type RecordWriter } from '../../firmware/seal/index.js';
 import { Period } from '../../firmware/sensors/period.js';
-import type { Source } from '../../firmware/sensors/source.js';
+import type { Source, SourceSettings } from '../../firmware/sensors/source.js';
 import type { SeededRandom } from './random.js';
+
+/** Periods that the gateway may set; a virtual sensor has no threshold. */
+const MIN_PERIOD_MS = 10;
+const MAX_PERIOD_MS = 86_400_000;
 
 /** What the virtual sensors have in common: a period, a generator, no failures. */
 abstract class VirtualSource implements Source {
+  abstract readonly name: string;
   readonly kind: number = 0;
   protected readonly random: SeededRandom;
-  readonly #period: Period;
+  readonly #periodMs: number;
+  #period: Period;
   #nowMs = 0;
 
   constructor(random: SeededRandom, periodMs: number, firstMs: number) {
     this.random = random;
+    this.#periodMs = periodMs;
     this.#period = new Period(periodMs, firstMs);
   }
 
@@ -25,11 +32,20 @@ abstract class VirtualSource implements Source {
     this.#period.taken(this.#nowMs);
   }
 
+  configure({ periodMs = this.#periodMs, threshold = 0 }: SourceSettings): string {
+    if (periodMs !== this.#periodMs && !(periodMs >= MIN_PERIOD_MS && periodMs <= MAX_PERIOD_MS))
+      return 'bad-period';
+    if (threshold !== 0) return 'bad-threshold';
+    this.#period = new Period(periodMs, this.#nowMs + periodMs);
+    return '';
+  }
+
   protected abstract sample(records: RecordWriter): void;
 }
 
 /** A temperature probe in a room: slow drift around 21 °C, noise of a few hundredths, steps of 0.01 °C. */
 export class TemperatureProbe extends VirtualSource {
+  readonly name = 'temperature';
   readonly #label: Label = label('temperature', 'Cel');
   #drift = 0;
 
@@ -42,6 +58,7 @@ export class TemperatureProbe extends VirtualSource {
 
 /** A supply of 3.3 V that sags a little under load; steps of 1 mV. */
 export class SupplyVoltage extends VirtualSource {
+  readonly name = 'supply';
   readonly #label: Label = label('supply', 'V');
   #loadVolts = 0;
 
@@ -54,6 +71,7 @@ export class SupplyVoltage extends VirtualSource {
 
 /** A machine that is switched on or off at random, about every tenth sample. */
 export class MachineState extends VirtualSource {
+  readonly name = 'running';
   readonly #label: Label = label('running');
   #running = false;
 

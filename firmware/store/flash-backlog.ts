@@ -3,6 +3,8 @@ import type { Backlog } from './backlog.js';
 import { FlashRing, type FlashRingOptions } from './flash-ring.js';
 import { RamBacklog } from './ram-backlog.js';
 
+export { eraseBacklog } from './flash-ring.js';
+
 export interface FlashBacklogOptions extends FlashRingOptions {
   /** Bytes of envelopes held in memory. */
   readonly ramBytes: number;

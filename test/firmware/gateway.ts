@@ -44,6 +44,7 @@ export interface SaidHello {
   readonly backlog: number;
   readonly losses: number;
   readonly restart: string;
+  readonly configVersion: number;
 }
 
 /** A gateway for one device, in memory, of the seal's own parts; it receipts what it is told is durable. */
@@ -143,6 +144,11 @@ export class TestGateway {
     this.post(FrameType.down, this.#writer.time(down, id, nonces, ++this.counter, request, unixMs));
   }
 
+  config(version: number, settings: Uint8Array): void {
+    const { down, id, nonces } = this;
+    this.post(FrameType.down, this.#writer.config(down, id, nonces, ++this.counter, version, settings));
+  }
+
   frame(type: number, body: Uint8Array): Uint8Array {
     return this.#frames.buffer.slice(0, this.#frames.encode(type, body));
   }
@@ -192,9 +198,9 @@ export class TestGateway {
       if (this.answersTime) this.time(request, this.unixMs + this.#nowMs());
       return;
     }
-    const { epoch, next, oldestEpoch, oldestSeq, backlog, losses } = reader;
+    const { epoch, next, oldestEpoch, oldestSeq, backlog, losses, configVersion } = reader;
     const restart = fromUtf8(buffer, reader.restartAt, reader.restartEnd) ?? '';
-    this.#hello = { epoch, next, oldestEpoch, oldestSeq, backlog, losses, restart };
+    this.#hello = { epoch, next, oldestEpoch, oldestSeq, backlog, losses, restart, configVersion };
     this.hellos.push(this.#hello);
     if (!this.open || toHex(device) !== toHex(this.nonces.device)) this.counter = 0;
     this.nonces.device = device;

@@ -4,7 +4,10 @@ import { SeededRandom } from '../../boards/virtual/random.js';
 import { virtualSources } from '../../boards/virtual/sources.js';
 import { Device, type DeviceSettings } from '../../firmware/device.js';
 import type { DeviceLimits } from '../../firmware/limits.js';
+import type { Rtc } from '../../firmware/ports.js';
 import { KeyChain, toHex } from '../../firmware/seal/index.js';
+import type { Backlog } from '../../firmware/store/backlog.js';
+import { FlashBacklog } from '../../firmware/store/flash-backlog.js';
 import { KeyStore } from '../../firmware/store/key-store.js';
 import { RamBacklog } from '../../firmware/store/ram-backlog.js';
 import { TestGateway } from './gateway.js';
@@ -24,6 +27,9 @@ export interface WorldOptions {
   limits?: Partial<DeviceLimits>;
   ratePerSecond?: number;
   backlogBytes?: number;
+  /** Sectors of flash for the backlog; default 0: it is in memory alone. */
+  backlogSectors?: number;
+  rtc?: Rtc;
   /** How long the gateway takes to make readings durable. */
   syncMs?: number;
   flash?: VirtualFlash;
@@ -51,6 +57,7 @@ export class World {
   readonly flash: VirtualFlash;
   readonly gateway: TestGateway;
   device!: Device;
+  backlog!: Backlog;
   trouble: Trouble;
   linked = true;
   readonly sealed: Sealed[] = [];
@@ -78,7 +85,7 @@ export class World {
         this.carry(frame, bytes => this.deliver(bytes));
       },
     );
-    this.flash = options.flash ?? new VirtualFlash({ sectors: 3 });
+    this.flash = options.flash ?? new VirtualFlash({ sectors: 3 + (options.backlogSectors ?? 0) });
     if (options.flash === undefined) this.provision();
     this.boot();
     const syncMs = options.syncMs ?? 5;
@@ -101,6 +108,7 @@ export class World {
     const state = keys.load();
     if (state !== 'ready') throw new Error(state);
     const bootMs = this.nowMs;
+    this.backlog = this.#newBacklog();
     this.device = new Device(
       {
         digest: nobleDigest,
@@ -114,7 +122,8 @@ export class World {
         },
         board: { freeMemoryBytes: () => 40_000 },
         keys,
-        backlog: new RamBacklog(this.#options.backlogBytes ?? 65_536),
+        backlog: this.backlog,
+        ...(this.#options.rtc && { rtc: this.#options.rtc }),
         sources: virtualSources(this.random, this.#options.ratePerSecond ?? 10),
         observer: {
           sealed: (epoch, seq, kind, buffer, from, to) =>
@@ -135,6 +144,18 @@ export class World {
     if (fault !== '') throw new Error(fault);
     this.device.linkUp();
     this.#wakeMs = this.nowMs;
+  }
+
+  #newBacklog(): Backlog {
+    const { backlogSectors, backlogBytes } = this.#options;
+    if (backlogSectors === undefined) return new RamBacklog(backlogBytes ?? 65_536);
+    return new FlashBacklog(this.flash, {
+      first: 3,
+      sectors: backlogSectors,
+      id: this.id,
+      ramBytes: backlogBytes ?? 8_192,
+      maxEnvelopeBytes: 512,
+    });
   }
 
   at(delayMs: number, run: () => void): void {
