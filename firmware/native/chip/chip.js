@@ -1,0 +1,9 @@
+export function micros() @ "xs_sovereign_micros";
+export function uptimeMs() @ "xs_sovereign_uptime";
+export function startWatchdog(ms) @ "xs_sovereign_watchdog_start";
+export function feedWatchdog() @ "xs_sovereign_watchdog_feed";
+export function startCause() @ "xs_sovereign_start_cause";
+export function restart() @ "xs_sovereign_restart";
+export function freeMemoryBytes() @ "xs_sovereign_free_memory";
+export function readRetained(target) @ "xs_sovereign_retained_read";
+export function writeRetained(source) @ "xs_sovereign_retained_write";

@@ -1,0 +1,1 @@
+export function fill(target, radioOn) @ "xs_sovereign_random_fill";
