@@ -10,31 +10,27 @@ export function cobsBound(size: number): number {
 }
 
 /**
- * Encodes `from[at, end)` into `out[outAt …]`, which must have room for `cobsBound` of it and not overlap;
- * returns where the encoding ends.
+ * Encodes `bytes[at + 1, end)` where it stands; its first code goes to `bytes[at]`. Returns where the encoding
+ * ends, at most `at + cobsBound(end - at - 1)`; there a zero is put, for which there must be room as well.
+ *
+ * What is not zero stays in its place, so there is something to do for the zeros alone, and the engine's own
+ * search finds them. Only after 254 bytes without one a code must be pushed in between.
  */
-export function cobsEncode(
-  from: Uint8Array,
-  at: number,
-  end: number,
-  out: Uint8Array,
-  outAt: number,
-): number {
-  let codeAt = outAt;
-  let n = outAt + 1;
-  let code = 1;
-  for (let i = at; i < end; i++) {
-    const byte = from[i];
-    if (byte !== 0) {
-      out[n++] = byte;
-      code++;
-    }
-    if (byte === 0 || (code === 0xff && i + 1 < end)) {
-      out[codeAt] = code;
-      codeAt = n++;
-      code = 1;
+export function cobsEncode(bytes: Uint8Array, at: number, end: number): number {
+  let last = end;
+  let codeAt = at;
+  bytes[last] = 0;
+  for (;;) {
+    const zeroAt = bytes.indexOf(0, codeAt + 1);
+    if (zeroAt - codeAt < 0xff) {
+      bytes[codeAt] = zeroAt - codeAt;
+      if (zeroAt === last) return last;
+      codeAt = zeroAt;
+    } else {
+      bytes[codeAt] = 0xff;
+      codeAt += 0xff;
+      if (codeAt === last) return last;
+      bytes.copyWithin(codeAt + 1, codeAt, ++last);
     }
   }
-  out[codeAt] = code;
-  return n;
 }

@@ -16,7 +16,6 @@ import { FRAME_OVERHEAD_BYTES, MAX_BODY_BYTES, MAX_FRAME_BYTES } from './limits.
 export class FrameEncoder {
   /** The frame is `buffer[0, length)` until the next `encode`. */
   readonly buffer: Uint8Array;
-  readonly #plain: Uint8Array;
   readonly #maxBodyBytes: number;
   readonly #crc: Crc32;
 
@@ -27,25 +26,21 @@ export class FrameEncoder {
     }
     this.#maxBodyBytes = maxBodyBytes;
     this.#crc = crc;
-    this.#plain = new Uint8Array(maxBodyBytes + FRAME_OVERHEAD_BYTES);
-    this.buffer = new Uint8Array(cobsBound(this.#plain.length) + 1);
+    this.buffer = new Uint8Array(cobsBound(maxBodyBytes + FRAME_OVERHEAD_BYTES) + 1);
   }
 
   /** Frames `body[from, to)`; returns the length with the zero at the end, 0 when the body is too long. */
   encode(type: number, body: Uint8Array, from = 0, to: number = body.length): number {
-    if (to - from > this.#maxBodyBytes) return 0;
-    const plain = this.#plain;
-    plain[0] = type;
-    let n = 1;
-    for (let i = from; i < to; i++) plain[n++] = body[i];
-    const crc = this.#crc.compute(plain, 0, n);
-    plain[n++] = crc >>> 24;
-    plain[n++] = (crc >>> 16) & 0xff;
-    plain[n++] = (crc >>> 8) & 0xff;
-    plain[n++] = crc & 0xff;
-    const end = cobsEncode(plain, 0, n, this.buffer, 0);
-    this.buffer[end] = 0;
-    return end + 1;
+    const size = to - from;
+    if (size > this.#maxBodyBytes) return 0;
+    const out = this.buffer;
+    const crc = this.#crc.copy(type, body, from, to, out, 1);
+    let n = size > 0 ? size + 2 : 2;
+    out[n++] = crc >>> 24;
+    out[n++] = (crc >>> 16) & 0xff;
+    out[n++] = (crc >>> 8) & 0xff;
+    out[n++] = crc & 0xff;
+    return cobsEncode(out, 0, n) + 1;
   }
 }
 
@@ -96,10 +91,17 @@ export class FrameDecoder {
 
   /** Takes `bytes[from, to)` of the stream and calls back for every frame that ends in it. */
   push(bytes: Uint8Array, from = 0, to: number = bytes.length): void {
-    for (let i = from; i < to; i++) {
-      const byte = bytes[i];
+    const maxBytes = this.#maxFrameBytes;
+    let i = from;
+    while (i < to) {
+      const left = maxBytes - this.#received;
+      if (left > 0 && this.#claimed > 0) {
+        i = this.#copy(bytes, i, Math.min(to, i + Math.min(left, this.#claimed)));
+        if (i >= to) return;
+      }
+      const byte = bytes[i++];
       if (byte === 0) this.#delimiter();
-      else if (this.#received++ < this.#maxFrameBytes) this.#take(byte);
+      else if (this.#received++ < maxBytes) this.#code(byte);
     }
   }
 
@@ -111,15 +113,29 @@ export class FrameDecoder {
     this.#zeroPending = false;
   }
 
-  #take(byte: number): void {
-    if (this.#claimed > 0) {
-      this.#buffer[this.#decoded++] = byte;
-      this.#claimed--;
-      return;
+  /** Takes what the present block claims, as far as it goes and is there. @returns where it stopped */
+  #copy(bytes: Uint8Array, from: number, to: number): number {
+    const buffer = this.#buffer;
+    let n = this.#decoded;
+    let i = from;
+    let byte = 0;
+    for (; i < to; ++i) {
+      byte = bytes[i];
+      if (byte === 0) break;
+      buffer[n] = byte;
+      ++n;
     }
+    const taken = i - from;
+    this.#received += taken;
+    this.#claimed -= taken;
+    this.#decoded = n;
+    return i;
+  }
+
+  #code(code: number): void {
     if (this.#zeroPending) this.#buffer[this.#decoded++] = 0;
-    this.#zeroPending = byte !== 0xff;
-    this.#claimed = byte - 1;
+    this.#zeroPending = code !== 0xff;
+    this.#claimed = code - 1;
   }
 
   #delimiter(): void {

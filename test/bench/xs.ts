@@ -3,7 +3,7 @@ import { measureSeal, recordedCosts } from '../xs/measure.js';
 import type { Row } from './row.js';
 
 const SEALS = 10_000;
-const CYCLES = 1000;
+const CYCLES = 10_000;
 
 /**
  * Costs on the XS engine: exact counts, not times. The meter counts what the engine executes; slots and chunk

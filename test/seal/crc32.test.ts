@@ -13,3 +13,17 @@ test('agrees with zlib on any part of any bytes', t => {
     }),
   );
 });
+
+test('the checksum of what is copied is that of the copy', t => {
+  const crc = new Crc32();
+  fc.assert(
+    fc.property(fc.nat(255), fc.uint8Array({ maxLength: 600 }), fc.nat(600), (first, bytes, a) => {
+      const from = Math.min(a, bytes.length);
+      const out = new Uint8Array(bytes.length + 9);
+      const value = crc.copy(first, bytes, from, bytes.length, out, 7);
+      const copied = Uint8Array.of(first, ...bytes.subarray(from));
+      t.deepEqual(out.slice(7, 7 + copied.length), copied);
+      t.is(value >>> 0, crc32(copied));
+    }),
+  );
+});

@@ -222,8 +222,9 @@ export function checkFrames(implementation: Implementation, vectors: Vectors.Fra
   }
   for (const { hex, encoded } of vectors.cobs) {
     const bytes = unhex(implementation, hex);
-    const out = new Uint8Array(seal.cobsBound(bytes.length));
-    const end = seal.cobsEncode(bytes, 0, bytes.length, out, 0);
+    const out = new Uint8Array(seal.cobsBound(bytes.length) + 1);
+    out.set(bytes, 1);
+    const end = seal.cobsEncode(out, 0, bytes.length + 1);
     found.same(`COBS of ${hex}`, seal.toHex(out, 0, end), encoded);
   }
   const encoder = new seal.FrameEncoder();

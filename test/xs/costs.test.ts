@@ -3,8 +3,8 @@ import { measureDevice } from './board.js';
 import { compareCosts, type Measured, measureSeal } from './measure.js';
 
 const SEALS = 10_000;
-const CYCLES = 1000;
-const WARM_UP = 100;
+const CYCLES = 10_000;
+const WARM_UP = 1000;
 /** Of all rounds together: one slot in a thousand readings would fill a board's heap within weeks. */
 const MAX_GROWTH_SLOTS = 0;
 const MAX_GROWTH_CHUNK_BYTES = 0;

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { notRun } from '../support/needs.js';
-import { withBoard } from './board.js';
+import { unmetered, withBoard } from './board.js';
 import { board32, missingFor } from './engine.js';
 import { type Heap, XsWorker } from './worker.js';
 
@@ -13,8 +13,7 @@ const CYCLES_UNLINKED = 1000;
 const CYCLES_SILENT = 1000;
 /** Cycles in which nothing must be lost any more. */
 const CAUGHT_UP = 100;
-/** In one call: the meter has 32 bits. */
-const BATCH = 1000;
+const CATCH_UP = 1000;
 const MAX_GROWTH_SLOTS = 64;
 
 interface Counts {
@@ -32,7 +31,7 @@ test.serial('a board with 48 KB for its app lives through a gateway that goes aw
     'free',
     async xs => {
       const run = async (cycles: number): Promise<Heap> => {
-        for (let done = 0; done < cycles; done += BATCH) await xs.call('run', Math.min(BATCH, cycles - done));
+        await unmetered(xs, cycles);
         return xs.heap();
       };
       const counts = async () => (await xs.call<Counts>('counts')).value;
@@ -41,7 +40,7 @@ test.serial('a board with 48 KB for its app lives through a gateway that goes aw
       await xs.call('presence', 'unlinked');
       await run(CYCLES_UNLINKED);
       await xs.call('presence', 'there');
-      await run(BATCH);
+      await run(CATCH_UP);
       // It has caught up.
       const back = await counts();
       await run(CAUGHT_UP);
@@ -51,7 +50,7 @@ test.serial('a board with 48 KB for its app lives through a gateway that goes aw
       await xs.call('presence', 'silent');
       await run(CYCLES_SILENT);
       await xs.call('presence', 'there');
-      const after = await run(CYCLES - WARM_UP - CYCLES_UNLINKED - BATCH - CAUGHT_UP - CYCLES_SILENT);
+      const after = await run(CYCLES - WARM_UP - CYCLES_UNLINKED - CATCH_UP - CAUGHT_UP - CYCLES_SILENT);
 
       const { sealed, receipted, lost, accepted, losses } = await counts();
       const taken = await xs.limited();

@@ -6,7 +6,7 @@ import { VirtualFlash } from '../../../boards/virtual/flash.js';
 import { SeededRandom } from '../../../boards/virtual/random.js';
 import { virtualSources } from '../../../boards/virtual/sources.js';
 import { Device } from '../../../firmware/device.js';
-import { fromHex, KeyChain } from '../../../firmware/seal/index.js';
+import { fromHex, KeyChain, MAX_FRAME_BYTES } from '../../../firmware/seal/index.js';
 import { KeyStore } from '../../../firmware/store/key-store.js';
 import { RamBacklog } from '../../../firmware/store/ram-backlog.js';
 import { type DigestName, digests } from './digests.js';
@@ -21,14 +21,19 @@ export type Presence = 'there' | 'unlinked' | 'silent';
 
 /** One direction of the link: bytes that were sent and not yet delivered. */
 class Pipe {
-  readonly buffer = new Uint8Array(LINK_BYTES);
+  readonly buffer = new Uint8Array(LINK_BYTES + MAX_FRAME_BYTES + 1);
   length = 0;
-  presence: Presence = 'there';
+  /** Whether bytes are taken; and whether they arrive. No texts here: comparing one would count as the device's. */
+  linked = true;
+  arrives = true;
 
   send(bytes: Uint8Array, from: number, to: number): boolean {
-    if (this.presence !== 'there') return this.presence === 'silent';
+    if (!this.linked || !this.arrives) return this.linked;
     if (this.length + to - from > LINK_BYTES) return false;
-    for (let i = from; i < to; i++) this.buffer[this.length++] = bytes[i];
+    // Both sides' frames begin their buffers. At once, and not byte by byte: on a board the port does this.
+    if (from !== 0) throw new Error('a frame begins its buffer');
+    this.buffer.set(bytes, this.length);
+    this.length += to;
     return true;
   }
 }
@@ -119,8 +124,9 @@ class Board {
 
   /** The gateway goes away, or comes back and asks for a new session. */
   presence(presence: Presence): void {
-    const linked = this.#up.presence !== 'unlinked';
-    this.#up.presence = presence;
+    const { linked } = this.#up;
+    this.#up.linked = presence !== 'unlinked';
+    this.#up.arrives = presence === 'there';
     this.#up.length = 0;
     this.#down.length = 0;
     if (presence === 'unlinked') this.#device.linkDown();
