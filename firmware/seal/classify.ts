@@ -5,7 +5,7 @@
  * them matters depends on the first, so the table below holds every combination there is.
  */
 import { equalBytes } from './bytes.js';
-import { SHORT_TAG_BYTES } from './limits.js';
+import { MAX_SAFE, SHORT_TAG_BYTES } from './limits.js';
 
 /** The last reading accepted of a device. */
 export interface Position {
@@ -123,8 +123,10 @@ export function gapBetween(position: Position | undefined, epoch: number, seq: n
   if (position === undefined) {
     return seq === 0 ? undefined : { fromEpoch: epoch, fromSeq: 0, toEpoch: epoch, toSeq: seq };
   }
-  const fromEpoch = position.final ? position.epoch + 1 : position.epoch;
-  const fromSeq = position.final ? 0 : position.seq + 1;
+  // Behind the largest sequence there is nothing left of an epoch either: whoever has a key can seal it.
+  const ended = position.final || position.seq >= MAX_SAFE;
+  const fromEpoch = ended ? position.epoch + 1 : position.epoch;
+  const fromSeq = ended ? 0 : position.seq + 1;
   if (comparePositions(fromEpoch, fromSeq, epoch, seq) >= 0) return undefined;
   return { fromEpoch, fromSeq, toEpoch: epoch, toSeq: seq };
 }

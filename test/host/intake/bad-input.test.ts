@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -271,4 +272,37 @@ test('1,000 connections that say nothing crowd each other out, not the device th
   rig.clock.advance(10_000);
   t.is(silent.filter(({ open }) => open).length, 0);
   t.is(rig.intake.status().links.length, 1);
+});
+
+test('the largest sequence there is, from whoever has the key: no gap begins beyond it', async t => {
+  const { device, rig, peer } = await talking(t);
+  const last = Number.MAX_SAFE_INTEGER;
+  peer.hello({ next: last, oldest: { epoch: 0, seq: last } });
+  const record = new Map<number, string | number>([
+    [0, 'x'],
+    [2, 1],
+  ]);
+  const reading = new Map<number, number | Uint8Array | (typeof record)[]>([
+    [0, 1],
+    [1, 0],
+    [2, last],
+    [3, 0],
+    [5, new Uint8Array(8)],
+    [6, [record]],
+  ]);
+  const header = encodeValue(
+    new Map<number, number | Uint8Array>([
+      [1, 5],
+      [4, device.id],
+    ]),
+  );
+  const payload = encodeValue(reading);
+  const mac = createHmac('sha256', device.sealKey(0));
+  mac.update(encodeValue(['MAC0', header, new Uint8Array(0), payload]));
+  peer.reading(encodeValue([header, new Map(), payload, new Uint8Array(mac.digest())]));
+  await rig.synced();
+  device.startEpoch(1);
+  peer.reading(device.seal(1));
+  await rig.synced();
+  t.deepEqual(rig.story(), [`gap 0/0..0/${last}`, `0/${last}`, '1/0']);
 });
