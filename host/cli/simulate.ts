@@ -66,7 +66,7 @@ export function register(program: Command, terminal: Terminal = systemTerminal):
     )
     .option(
       '--state <dir>',
-      'what the boards keep in flash; a next run is a reboot (default: devices/ in the data directory)',
+      'what the boards keep in flash: keys, and readings while the gateway is away. A next run is a reboot; stopping or killing this one is a power cut, which costs what was in memory alone: at most the last 10 s away (default: devices/ in the data directory)',
     )
     .option(
       '--seed <n>',
@@ -107,8 +107,9 @@ async function simulate(options: Options, terminal: Terminal): Promise<void> {
     } finally {
       forget();
     }
-    const { sealed, receipted, lost } = fleet;
-    const summary = `${count} ${count === 1 ? 'device' : 'devices'}: ${sealed} readings sealed, ${receipted} receipted, ${lost} lost`;
+    const { sealed, receipted, lost, recovered } = fleet;
+    const before = recovered > 0 ? `, ${recovered} held from before` : '';
+    const summary = `${count} ${count === 1 ? 'device' : 'devices'}: ${sealed} readings sealed${before}, ${receipted} receipted, ${lost} lost`;
     await (output.json ? output.note(summary) : output.line(summary));
   } finally {
     await lock.release();

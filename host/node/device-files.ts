@@ -1,4 +1,4 @@
-/** What a virtual board keeps in flash, as files: written in place, synchronously, and durable on return. */
+/** What a virtual board keeps in flash, as files: written in place and synchronously. */
 import {
   closeSync,
   constants,
@@ -16,30 +16,39 @@ import { type DirectoryLock, lockDirectory } from './lock.js';
 /** One file with the content of one flash. */
 export interface FlashFile {
   readonly path: string;
-  readonly image: Uint8Array;
-  /** Writes image[from, to) to the file and syncs it. @returns false when that failed */
-  write(image: Uint8Array, from: number, to: number): boolean;
+  /** Bytes that it has; what lies behind was never written. */
+  readonly size: number;
+  /** Fills the whole of `target`, all of which lies within the file. */
+  read(at: number, target: Uint8Array): void;
+  /**
+   * Writes `source` where the file is, or at its end.
+   * @param durable whether it must outlive a power cut of this machine
+   * @returns false when that failed
+   */
+  write(at: number, source: Uint8Array, durable: boolean): boolean;
   close(): void;
 }
 
 /**
- * Opens the file at `path`, or makes one that reads FF throughout: `syncDirectory` then keeps it there.
- * @throws Fault when its size is another
+ * Opens the file at `path`, or makes one of `minBytes` that reads FF throughout: `syncDirectory` then keeps it
+ * there.
+ * @throws Fault when it has more than `maxBytes`
  */
-export function openFlashFile(path: string, bytes: number): FlashFile {
-  const image = new Uint8Array(bytes).fill(0xff);
+export function openFlashFile(path: string, minBytes: number, maxBytes: number): FlashFile {
   let fd: number;
+  let size: number;
   try {
     fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
-    const { size } = fstatSync(fd);
-    if (size === bytes) readWhole(fd, image);
+    size = fstatSync(fd).size;
     // Shorter: it was being made when the power went; nothing was ever sealed with it.
-    else if (size < bytes) writeWhole(fd, image, 0, bytes);
-    else {
+    if (size < minBytes) {
+      size = minBytes;
+      writeWhole(fd, new Uint8Array(size).fill(0xff), 0);
+    } else if (size > maxBytes) {
       closeSync(fd);
       throw new Fault(
         'flash-size',
-        `${path} has ${size} bytes, expected ${bytes}`,
+        `${path} has ${size} bytes, expected at most ${maxBytes}`,
         'it is no flash image of a virtual device: give another directory with --state',
       );
     }
@@ -48,11 +57,15 @@ export function openFlashFile(path: string, bytes: number): FlashFile {
   }
   return {
     path,
-    image,
-    write: (source, from, to) => {
+    get size() {
+      return size;
+    },
+    read: (at, target) => readWhole(fd, target, at),
+    write: (at, source, durable) => {
       try {
-        writeWhole(fd, source, from, to);
-        fdatasyncSync(fd);
+        writeWhole(fd, source, at);
+        size = Math.max(size, at + source.length);
+        if (durable) fdatasyncSync(fd);
         return true;
       } catch {
         return false;
@@ -85,16 +98,18 @@ export async function takeDirectory(directory: string): Promise<DirectoryLock> {
   }
 }
 
-function readWhole(fd: number, target: Uint8Array): void {
+function readWhole(fd: number, target: Uint8Array, from: number): void {
   for (let at = 0; at < target.length; ) {
-    const read = readSync(fd, target, at, target.length - at, at);
+    const read = readSync(fd, target, at, target.length - at, from + at);
     if (read === 0) return;
     at += read;
   }
 }
 
-function writeWhole(fd: number, source: Uint8Array, from: number, to: number): void {
-  for (let at = from; at < to; ) at += writeSync(fd, source, at, to - at, at);
+function writeWhole(fd: number, source: Uint8Array, from: number): void {
+  for (let at = 0; at < source.length; ) {
+    at += writeSync(fd, source, at, source.length - at, from + at);
+  }
 }
 
 /** Makes files that were made in a directory durable. */

@@ -148,7 +148,7 @@ test('a receipt for a reading that has rotted frees what lies before it: the nex
   world.run(3_000);
   world.gateway.answering = false;
   world.run(40_000);
-  const held = world.sealed.slice(world.sealed.length - world.backlog.count);
+  const held = world.sealed.slice(world.sealed.length - world.backlog.count).slice(0, kept(world));
   const { position } = world.gateway;
   const rotten = held.find(({ seq }) => seq === position!.seq)!;
   t.true(held.indexOf(rotten) > 0);

@@ -39,6 +39,8 @@ export class Fleet {
   sealed = 0;
   receipted = 0;
   lost = 0;
+  /** Held from earlier runs when this one began. */
+  recovered = 0;
   readonly #options: FleetOptions;
   readonly #ports: FleetPorts;
   readonly #devices: VirtualDevice[] = [];
@@ -136,6 +138,7 @@ export class Fleet {
       },
     });
     this.#devices.push(device);
+    this.recovered += device.held;
     this.#ways.push(way);
   }
 
@@ -172,11 +175,11 @@ export class Fleet {
     const { output, clock } = this.#ports;
     if (!output.interactive) return;
     const { readings } = this.#options;
-    const whole = readings > 0 ? ` of ${readings * this.#devices.length}` : '';
+    const whole = readings > 0 ? ` of ${readings * this.#devices.length + this.recovered}` : '';
     const lost = this.lost > 0 ? `, ${this.lost} lost` : '';
     const away = this.#away ? ', gateway away' : '';
     output.progress(
-      `${this.#devices.length} devices: ${this.receipted}${whole} readings receipted, ${this.sealed - this.receipted - this.lost} held${lost}${away}`,
+      `${this.#devices.length} devices: ${this.receipted}${whole} readings receipted, ${this.recovered + this.sealed - this.receipted - this.lost} held${lost}${away}`,
     );
     this.#progress = clock.after(PROGRESS_MS, () => this.#showProgress());
   }

@@ -1,6 +1,6 @@
 /** Virtual devices at rest: one file of flash each, and their entries in the keyring. */
 import { join } from 'node:path';
-import { VirtualFlash } from '../../../boards/virtual/flash.js';
+import type { Flash } from '../../../firmware/ports.js';
 import { type Digest, fromHex, toHex } from '../../../firmware/seal/index.js';
 import { KEY_STORE_SECTORS, KeyStore } from '../../../firmware/store/key-store.js';
 import { Fault } from '../../fault.js';
@@ -9,20 +9,26 @@ import type { PrivateFiles } from '../../keyring/files.js';
 import { type DeviceKeys, entryFor, newDeviceKeys } from '../../keyring/provision.js';
 import type { FlashFile } from '../../node/device-files.js';
 import type { Random } from '../../ports.js';
+import { FileFlash } from './file-flash.js';
 
 const SECTOR_BYTES = 4096;
-export const FLASH_BYTES = KEY_STORE_SECTORS * SECTOR_BYTES;
+const KEY_BYTES = KEY_STORE_SECTORS * SECTOR_BYTES;
+/** Where a board keeps readings while its gateway is away: 512 KB of them, and what the ring needs for itself. */
+export const BACKLOG = { first: KEY_STORE_SECTORS, sectors: 140 };
+const FLASH_BYTES = KEY_BYTES + BACKLOG.sectors * SECTOR_BYTES;
 
 /** A device whose key store is loaded and ready. */
 export interface Board {
   /** 16 hex digits. */
   readonly id: string;
   readonly keys: KeyStore;
+  /** The whole of it: keys, then the backlog. */
+  readonly flash: Flash;
   readonly close: () => void;
 }
 
 export interface StatePorts {
-  readonly openFlash: (path: string, bytes: number) => FlashFile;
+  readonly openFlash: (path: string, minBytes: number, maxBytes: number) => FlashFile;
   readonly syncDirectory: (directory: string) => void;
   readonly files: PrivateFiles;
   readonly random: Random;
@@ -31,6 +37,7 @@ export interface StatePorts {
 
 interface Found {
   readonly file: FlashFile;
+  readonly flash: Flash;
   readonly keys: KeyStore;
   fresh?: DeviceKeys;
 }
@@ -52,14 +59,9 @@ export async function openBoards(
   try {
     for (let i = 1; i <= count; i++) {
       const path = join(directory, `device-${String(i).padStart(4, '0')}.flash`);
-      const file = ports.openFlash(path, FLASH_BYTES);
-      const flash = new VirtualFlash({
-        sectors: KEY_STORE_SECTORS,
-        sectorBytes: SECTOR_BYTES,
-        image: file.image,
-        persist: (image, from, to) => file.write(image, from, to),
-      });
-      found.push({ file, keys: new KeyStore(flash) });
+      const file = ports.openFlash(path, KEY_BYTES, FLASH_BYTES);
+      const flash = new FileFlash(file, FLASH_BYTES, SECTOR_BYTES, KEY_STORE_SECTORS);
+      found.push({ file, flash, keys: new KeyStore(flash) });
     }
     ports.syncDirectory(directory);
     // The keyring knows a device before the device knows its keys: it never speaks as a stranger.
@@ -69,6 +71,7 @@ export async function openBoards(
     return found.map(board => ({
       id: ready(board),
       keys: board.keys,
+      flash: board.flash,
       close: () => board.file.close(),
     }));
   } catch (error) {

@@ -2,15 +2,16 @@
 import { SeededRandom } from '../../../boards/virtual/random.js';
 import { virtualSources } from '../../../boards/virtual/sources.js';
 import { Device } from '../../../firmware/device.js';
+import { DEVICE_LIMITS } from '../../../firmware/limits.js';
 import type { Digest } from '../../../firmware/seal/index.js';
-import { RamBacklog } from '../../../firmware/store/ram-backlog.js';
+import { FlashBacklog } from '../../../firmware/store/flash-backlog.js';
 import { Fault } from '../../fault.js';
 import type { Clock, Link, LinkHandler, Random, Timer } from '../../ports.js';
 import { version } from '../../version.js';
-import type { Board } from './state.js';
+import { BACKLOG, type Board } from './state.js';
 
-/** A virtual board has memory enough for some minutes without its gateway. */
-const BACKLOG_BYTES = 256 * 1024;
+/** Of envelopes in memory: what is more goes to flash, and while the gateway is away all of it does. */
+const BACKLOG_RAM_BYTES = 64 * 1024;
 /** Beyond this, the wire has no room: the device waits as it would for a UART. */
 const MAX_PENDING_BYTES = 64 * 1024;
 
@@ -67,7 +68,12 @@ export class VirtualDevice {
         wire: { send: (buffer, from, to) => this.#send(buffer, from, to) },
         board: { freeMemoryBytes: () => -1 },
         keys: board.keys,
-        backlog: new RamBacklog(BACKLOG_BYTES),
+        backlog: new FlashBacklog(board.flash, {
+          ...BACKLOG,
+          id: board.keys.identity.id,
+          ramBytes: BACKLOG_RAM_BYTES,
+          maxEnvelopeBytes: DEVICE_LIMITS.maxEnvelopeBytes,
+        }),
         sources: virtualSources(new SeededRandom(options.seed), options.rate),
         observer: {
           sealed: () => this.#countSealed(),

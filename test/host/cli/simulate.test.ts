@@ -271,6 +271,28 @@ test('a reader that goes away ends it with status 1', async t => {
   t.regex(run.errors, /^output-closed: /m);
 });
 
+test('killed while the gateway is away, devices keep what they had put into flash, and send it first', async t => {
+  const { directory, gateways, port } = await site(t);
+  const away = new Run(directory, ['--devices', '1', '--rate', '20', '--json']);
+  const file = join(directory, 'data', 'devices', 'device-0001.flash');
+  const flashed = async () => (await stat(file).catch(() => undefined))?.size ?? 0;
+  for (let i = 0; i < 2_000 && (await flashed()) < 20_000; i++) await new Promise(r => setTimeout(r, 10));
+  away.kill('SIGKILL');
+  await away.end();
+  t.is(away.output, '');
+  await gateways.listen(port);
+  const next = new Run(directory, ['--devices', '1', '--readings', '3', '--json']);
+  t.is(await next.end(), 0);
+  const { lines } = next;
+  const before = lines.filter(({ epoch }) => epoch === 0);
+  t.true(before.length > 60, `${before.length}`);
+  t.deepEqual(
+    lines.map(({ epoch, seq }) => [epoch, seq]),
+    [...before.map((_, i) => [0, i]), [1, 0], [1, 1], [1, 2]],
+  );
+  t.regex(next.errors, new RegExp(`3 readings sealed, ${before.length} held from before, `));
+});
+
 test('a directory of devices belongs to one simulation at a time', async t => {
   const { directory, gateways, port } = await site(t);
   await gateways.listen(port);
@@ -298,7 +320,7 @@ test('a damaged flash, a removed device and a foreign file are said, not mended'
   t.is(await lost.end(), 1);
   t.true(lost.errors.startsWith('slots-lost: '), lost.errors);
 
-  await writeFile(file, Buffer.concat([image, image]));
+  await writeFile(file, Buffer.alloc(1_000_000));
   const foreign = new Run(directory, args);
   t.is(await foreign.end(), 1);
   t.true(foreign.errors.startsWith('flash-size: '), foreign.errors);
