@@ -23,7 +23,7 @@ export interface SampledSettings extends SourceSettings, RetrySettings {
   /** Names the source in settings and faults; names its record too when it has one only. */
   readonly name: string;
   readonly periodMs: number;
-  /** Uptime of the first sample; default 0. */
+  /** Uptime of the first sample; default: at once. */
   readonly firstMs?: number;
   /** Values that stay exactly the same for so long, over four samples at least, are a fault; 0: never. */
   readonly stuckMs?: number;
@@ -80,7 +80,7 @@ export abstract class SampledSource implements Source {
     this.#outage = new Outage(settings.name, settings);
     this.#stuckMs = settings.stuckMs ?? 0;
     this.#settleMs = traits.settleMs ?? 0;
-    this.#dueMs = settings.firstMs ?? 0;
+    this.#dueMs = settings.firstMs ?? -1;
   }
 
   /** Makes the driver or the input. May throw: then it was not found. */
@@ -100,6 +100,7 @@ export abstract class SampledSource implements Source {
   poll(nowMs: number): number {
     if (nowMs < this.#nowMs) this.#rebase(nowMs);
     this.#nowMs = nowMs;
+    if (this.#dueMs < 0) this.#dueMs = nowMs;
     if (this.#ready) {
       if (nowMs - this.#takenMs <= FRESH_MS || (this.#outage.failing && nowMs < this.#dueMs)) return 0;
       // A value that nobody took in time must not go out under a later instant.
