@@ -40,7 +40,7 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
   );
   await field('keyring', count(status.keyring.devices, 'device'));
   if (status.keyring.fault !== undefined)
-    await field('', `not taken: ${printable(status.keyring.fault)}`, 'red');
+    await field('', `not taken: ${printable(status.keyring.fault.replace(/\s*\n\s*/g, '; '))}`, 'red');
   const free =
     journal.availableBytes === undefined ? '' : `, ${bytesText(journal.availableBytes)} free on the disk`;
   await field(

@@ -14,7 +14,7 @@ import { runCommand, temporary } from './commands.js';
 const busy: NodeStatus = {
   ...emptyStatus,
   clock: { at: 1_780_000_061_000, synchronised: false },
-  keyring: { devices: 2, fault: 'keyring.yaml has mode 0644' },
+  keyring: { devices: 2, fault: 'keyring.yaml has mode 0644\n  and a second line' },
   linkCount: 1,
   links: [{ name: 'tcp:192.0.2.7', devices: ['00000000000000aa'] }],
   devices: [
@@ -106,7 +106,7 @@ test('people read what is wrong, and nothing from outside moves their cursor', a
     /uplink {5}waiting to mqtt:\/\/127\.0\.0\.1:1883, 19 offsets behind, 1000 published/,
     /connection refused/,
     /clock.*not synchronised/,
-    /not taken: keyring\.yaml has mode 0644/,
+    /not taken: keyring\.yaml has mode 0644; and a second line/,
     /refused: mac 4/,
     /1 fork kept as evidence/,
     /00000000000000aa {2}probe {2}online {2}3:17 {2}1\.0 s ago {6}1018 {5}1 {8}5 {2}tcp:192\.0\.2\.7/,
