@@ -10,6 +10,7 @@ import type { BrokerMessage, BrokerSession, Clock, Timer } from '../ports.js';
 import { Pace } from './pace.js';
 import { SenmlEncoder } from './senml.js';
 import { encodeStatus, type OfflineStatus } from './status.js';
+import type { TimeMap } from './time-map.js';
 import {
   readingTopic,
   SDK_CONTENT_TYPE,
@@ -51,6 +52,8 @@ export interface PublisherPorts {
   readonly reader: UplinkReader;
   /** One more than the last durable offset. */
   readonly head: () => number;
+  /** Outlives connections. */
+  readonly times: TimeMap;
 }
 
 export interface PublisherEvents {
@@ -75,7 +78,7 @@ export class Publisher {
   readonly #limit: number;
   readonly #window: Window;
   readonly #pace: Pace;
-  readonly #senml = new SenmlEncoder();
+  readonly #senml: SenmlEncoder;
   #entries: Entry[] = [];
   #nextEntry = 0;
   /** The messages of the entry that is being published. */
@@ -95,6 +98,7 @@ export class Publisher {
 
   constructor(ports: PublisherPorts, options: PublisherOptions, events: PublisherEvents) {
     this.#ports = ports;
+    this.#senml = new SenmlEncoder(ports.times);
     this.#options = options;
     this.#events = events;
     this.#limit = Math.max(1, Math.min(options.window, ports.session.receiveMaximum));
@@ -256,6 +260,7 @@ export class Publisher {
         this.#reading = false;
         if (this.#stopped) return;
         if (entries.length > 0) {
+          this.#lookAhead(entries);
           this.#atEnd = false;
           this.#entries = [...this.#entries.slice(this.#nextEntry), ...entries];
           this.#nextEntry = 0;
@@ -271,6 +276,12 @@ export class Publisher {
         );
       },
     );
+  }
+
+  /** What is published after them may say when earlier readings were taken. */
+  #lookAhead(entries: readonly Entry[]): void {
+    if (!this.#options.readingTopic) return;
+    for (const entry of entries) if (entry.kind === 'reading') this.#ports.times.observe(entry);
   }
 
   #everyStatus(): void {

@@ -4,20 +4,21 @@
  * acknowledged. Each connection starts clean: the journal is the only store of what is still to be sent.
  */
 import { Fault } from '../fault.js';
-import type { DamageListener } from '../journal/entry.js';
+import type { DamageListener, Entry } from '../journal/entry.js';
 import type { Broker, BrokerOptions, BrokerSession, Clock, Log, Random, Timer } from '../ports.js';
 import { Backoff } from './backoff.js';
 import { brokerName } from './broker-name.js';
 import { CursorKeeper, type UplinkCursor } from './cursor-keeper.js';
 import { Publisher, type PublisherOptions, type UplinkReader } from './publisher.js';
 import { encodeStatus } from './status.js';
+import { TimeMap } from './time-map.js';
 import { STATUS_CONTENT_TYPE, statusTopic } from './topics.js';
 
 /** What an uplink wants of the journal. */
 export interface UplinkJournal {
   /** One more than the last offset that is durable. */
   readonly durableOffset: number;
-  onDurable(listener: () => void): void;
+  onDurable(listener: (batch: readonly Entry[]) => void): void;
   /** Reads durable entries from an offset on; `next` gives none at the end. */
   reader(fromOffset: number, options?: { damaged?: DamageListener }): UplinkReader;
 }
@@ -83,6 +84,7 @@ export class Uplink {
   readonly #ports: UplinkPorts;
   readonly #options: UplinkOptions;
   readonly #publishing: PublisherOptions;
+  readonly #times = new TimeMap();
   readonly #keeper: CursorKeeper;
   readonly #backoff: Backoff;
   #name: UplinkState['name'] = 'idle';
@@ -117,7 +119,11 @@ export class Uplink {
       minMs: options.minBackoffMs ?? 1000,
       maxMs: options.maxBackoffMs ?? 60_000,
     });
-    ports.journal.onDurable(() => this.#publisher?.wake());
+    ports.journal.onDurable(batch => {
+      if (options.readingTopic)
+        for (const entry of batch) if (entry.kind === 'reading') this.#times.observe(entry);
+      this.#publisher?.wake();
+    });
   }
 
   get state(): UplinkState {
@@ -198,7 +204,7 @@ export class Uplink {
     log.info('uplink-online', { broker: brokerName(this.#options.broker.url), cursor: this.#cursor });
     const reader = journal.reader(this.#cursor, damaged && { damaged });
     const publisher = new Publisher(
-      { clock, session, reader, head: () => journal.durableOffset },
+      { clock, session, reader, head: () => journal.durableOffset, times: this.#times },
       this.#publishing,
       {
         moved: () => this.#moved(publisher),

@@ -35,13 +35,13 @@ export class TestLog implements Log {
 export class FakeJournal implements UplinkJournal {
   readonly entries: Entry[] = [];
   #next = 1;
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners: ((batch: readonly Entry[]) => void)[] = [];
 
   get durableOffset(): number {
     return this.#next;
   }
 
-  onDurable(listener: () => void): void {
+  onDurable(listener: (batch: readonly Entry[]) => void): void {
     this.#listeners.push(listener);
   }
 
@@ -52,7 +52,7 @@ export class FakeJournal implements UplinkJournal {
       this.#next += entry.offset % 5 === 0 ? 2 : 1;
       this.entries.push(entry);
     }
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener(entries);
   }
 
   reader(fromOffset: number) {
