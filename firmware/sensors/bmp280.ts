@@ -68,7 +68,8 @@ export function bmp280<I extends I2cPort>(
       // Until its first conversion it gives a constant that looks like room temperature.
       settleMs: 100,
       // When nobody answers, the driver's constructor leaves its calibration in memory for ever.
-      present: io => read(io, CHIP_ID) === BMP280_ID,
+      // Asked twice: the first transfer after one that was aborted may be lost.
+      present: io => read(io, CHIP_ID) === BMP280_ID || read(io, CHIP_ID) === BMP280_ID,
       // After a dip of its supply it sleeps, and gives that constant again.
       intact: io => {
         if (read(io, CHIP_ID) !== BMP280_ID) return Trouble.badAnswer;
