@@ -81,7 +81,7 @@ async function flash(options: Options, output: Output, machine: ToolMachine): Pr
       `${board.manifest}: the target ${board.target} is neither a pico nor an esp32`,
       'set build.SOVEREIGN_TARGET there',
     );
-  const run = commandsOf(board, family, options, machine);
+  const run = await commandsOf(board, family, options, machine);
   const findings = [...(await checkSdk(machine)), ...(await checkFamily(machine, family))];
   const wrong = findings.filter(({ state }) => state === 'wrong');
   if (options.dryRun) {
@@ -94,7 +94,22 @@ async function flash(options: Options, output: Output, machine: ToolMachine): Pr
     await output.note('a Pico is found by itself: hold BOOTSEL while plugging it in; --port is not needed');
   for (const [index, args] of run.arguments.entries()) {
     await output.note(run.lines[index]!);
-    const code = await runProgram(run.mcconfig, args, { directory: root, environment: run.environment });
+    let fatal = '';
+    const code = await runProgram(
+      run.mcconfig,
+      args,
+      { directory: root, environment: run.environment },
+      line => {
+        // The linker says so and ends with status 0; what it has made does not start.
+        if (/\bFATAL\b/.test(line)) fatal ||= line;
+      },
+    );
+    if (fatal !== '')
+      throw new Fault(
+        'flash-failed',
+        `the image of ${name} would not start: ${printable(fatal)}`,
+        'mend the firmware',
+      );
     if (code !== 0)
       throw new Fault(
         'flash-failed',
@@ -116,7 +131,12 @@ interface Commands {
 }
 
 /** Builds first and deploys then, so that a failed build never puts an older image onto the board. */
-function commandsOf(board: BoardFolder, family: Family, options: Options, machine: ToolMachine): Commands {
+async function commandsOf(
+  board: BoardFolder,
+  family: Family,
+  options: Options,
+  machine: ToolMachine,
+): Promise<Commands> {
   const moddable = machine.environment('MODDABLE') ?? '';
   const tools = moddable === '' ? '' : toolsDirectory(moddable, machine.platform);
   const path = machine.environment('PATH') ?? '';
@@ -131,9 +151,21 @@ function commandsOf(board: BoardFolder, family: Family, options: Options, machin
       // mcconfig calls the SDK's other tools by name.
       ...(tools !== '' && { PATH: `${tools}${delimiter}${path}` }),
       ...(port !== undefined && { UPLOAD_PORT: port }),
+      ...(await buildVariables(machine)),
     },
     lines: all.map(args => `${before}mcconfig ${args.map(shellWord).join(' ')}`),
   };
+}
+
+/** What the SDK's makefiles take for granted and Debian has otherwise. What the user has set stays. */
+async function buildVariables(machine: ToolMachine): Promise<Record<string, string>> {
+  const variables: Record<string, string> = {};
+  const unset = (name: string) => (machine.environment(name) ?? '') === '';
+  const there = async (path: string) => (await machine.fileKind(path)) === 'file';
+  // They use [[ ]], which /bin/sh is not bound to know.
+  if (unset('MAKEFLAGS') && (await there('/bin/bash'))) variables.MAKEFLAGS = 'SHELL=/bin/bash';
+  if (unset('PICO_GCC_ROOT') && (await there('/usr/bin/arm-none-eabi-gcc'))) variables.PICO_GCC_ROOT = '/usr';
+  return variables;
 }
 
 function missingFault(board: string, wrong: readonly Finding[]): Fault {

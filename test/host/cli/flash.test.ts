@@ -29,7 +29,7 @@ function fakeSdk(t: ExecutionContext, version = '8.2.3', tsc = '6.0.2') {
   const tools = at('sdk', 'build', 'bin', process.platform === 'darwin' ? 'mac' : 'lin', 'release');
   script(
     join(tools, 'mcconfig'),
-    `echo "$UPLOAD_PORT|$*" >> ${at('calls')}\ncase "$*" in *"-t $MCCONFIG_FAILS"*) exit 3;; esac\nmcbundle`,
+    `echo "$UPLOAD_PORT|$*" >> ${at('calls')}\n[ -n "$MCCONFIG_SAYS" ] && echo "$MCCONFIG_SAYS"\ncase "$*" in *"-t $MCCONFIG_FAILS"*) exit 3;; esac\nmcbundle`,
   );
   script(join(tools, 'mcbundle'), 'exit 0');
   script(at('bin', 'tsc'), `echo "Version ${tsc}"`);
@@ -116,6 +116,12 @@ test('each board of this project is known, built and then deployed with its own 
     t.is(failed.code, 1);
     t.regex(failed.errors, /mcconfig ended with status 3 while it built/);
     t.is(calls().length, before + 3, 'what was not built is not deployed');
+    const unfit = await run(['flash', '--board', name], {
+      env: { ...environment, MCCONFIG_SAYS: 'xsl: FATAL TypeError: link: unavailable function' },
+    });
+    t.is(unfit.code, 1);
+    t.regex(unfit.errors, /would not start: xsl: FATAL TypeError/);
+    t.is(calls().length, before + 4);
   }
 });
 
