@@ -170,6 +170,32 @@ test('a receipt for a reading that has rotted frees what lies before it: the nex
   t.true(names(held).every(name => found.has(name)));
 });
 
+test('what memory holds waits until flash is empty: a cut while the backlog drains makes no loss of what arrived', t => {
+  for (const [ratePerSecond, syncMs] of [
+    [4, 1e9],
+    [20, 400],
+    [20, 50],
+  ]) {
+    const world = new World({ ratePerSecond, backlogSectors: 40, syncMs });
+    world.run(3_000);
+    away(world);
+    world.run(10_000);
+    back(world);
+    world.run(1_500);
+    const { gateway } = world;
+    // It has made all durable that it took; the receipts are lost, and so is the power.
+    gateway.durable = gateway.position;
+    const arrived = gateway.accepted.length;
+    world.boot();
+    world.run(2_000);
+    gateway.sync();
+    world.run(20_000);
+    t.deepEqual(world.lost, []);
+    t.true(gateway.accepted.length > arrived);
+    t.is(gateway.verdicts.fork + gateway.verdicts.stale, 0);
+  }
+});
+
 for (const n of [1, 2, 3, 4]) {
   test(`power cuts at any time, over a bad link: what flash held arrives, once, in order (${n})`, t => {
     const seed = freshSeed();
