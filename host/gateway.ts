@@ -37,8 +37,6 @@ export interface GatewayFacts {
   readonly version: string;
   readonly runtime: string;
   readonly pid: number;
-  /** Whether the system's clock is synchronised; undefined where nothing tells. */
-  clockSynchronised(): Promise<boolean | undefined>;
 }
 
 const DAY_MS = 86_400_000;
@@ -131,17 +129,14 @@ export class Gateway {
 
   async status(): Promise<NodeStatus> {
     const { clock, keyring, storage } = this.#ports;
-    const [space, synchronised] = await Promise.all([
-      storage.space(this.#config.dataDirectory).catch(() => undefined),
-      this.#facts.clockSynchronised(),
-    ]);
+    const space = await storage.space(this.#config.dataDirectory).catch(() => undefined);
     return nodeStatus({
       ...this.#facts,
       config: this.#config,
       startedAt: this.#startedAt,
       uptimeMs: clock.monotonic() - this.#startedMs,
       now: clock.now(),
-      ...(synchronised !== undefined && { synchronised }),
+      ...(clock.synchronised !== undefined && { synchronised: clock.synchronised }),
       keyring,
       intake: this.#intake.status(),
       journal: this.#journal,

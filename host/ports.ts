@@ -7,6 +7,8 @@
 export interface Clock {
   /** Unix time in ms; may jump, run backwards, or be wrong until synchronised. */
   now(): number;
+  /** Whether the system says that `now` is right; absent where nothing tells. */
+  readonly synchronised?: boolean | undefined;
   /** Milliseconds since an arbitrary start; never runs backwards. */
   monotonic(): number;
   /** Calls `run` once, `ms` from now. */

@@ -286,6 +286,11 @@ export class LinkSession implements LinkHandler {
       return;
     }
     session.timeAnsweredMs = now;
+    if (clock.synchronised === false) {
+      // A wrong time would be sealed into readings; the device asks again.
+      counters.add('time-unknown');
+      return;
+    }
     const reason = gate.up(this.#helloBudget);
     if (reason !== '') {
       this.refuse(reason, buffer, from, to);

@@ -9,10 +9,9 @@ import { KeyringWatch } from '../keyring/watch.js';
 import type { Log } from '../ports.js';
 import { version } from '../version.js';
 import { mqttBroker } from './broker.js';
-import { systemClock } from './clock.js';
+import { systemClock, WatchedClock } from './clock.js';
 import { nodeDigest } from './digest.js';
 import { lockDirectory } from './lock.js';
-import { clockSynchronised } from './machine.js';
 import { MqttLinkSource } from './mqtt-link.js';
 import { privateFiles } from './private-files.js';
 import { systemRandom } from './random.js';
@@ -21,9 +20,6 @@ import { NodeStorage } from './storage.js';
 import { TcpListener } from './tcp.js';
 import { readTextFile } from './text-file.js';
 import { UnixListener } from './unix-socket.js';
-
-/** Asking the system starts a process. */
-const CLOCK_MS = 60_000;
 
 export interface GatewayProcess {
   readonly gateway: Gateway;
@@ -70,18 +66,16 @@ export async function startGateway(config: Config, access: BrokerAccess, log: Lo
         log,
       );
     const mqtt = links.mqtt && (await mqttLinks(links.mqtt, config.gateway, log));
+    const clock = new WatchedClock();
+    await clock.start();
+    owned.push(() => clock.stop());
     const gateway = await Gateway.start(
       config,
       access,
-      {
-        version,
-        runtime: `node ${process.version}`,
-        pid: process.pid,
-        clockSynchronised: remembered(clockSynchronised, CLOCK_MS),
-      },
+      { version, runtime: `node ${process.version}`, pid: process.pid },
       {
         storage: new NodeStorage(),
-        clock: systemClock,
+        clock,
         random: systemRandom,
         log,
         digest: nodeDigest,
@@ -100,20 +94,6 @@ export async function startGateway(config: Config, access: BrokerAccess, log: Lo
     await giveBack();
     throw error;
   }
-}
-
-/** Asks anew only when the last answer is older than `ms`. */
-function remembered<T>(ask: () => Promise<T>, ms: number): () => Promise<T> {
-  let answer: Promise<T> | undefined;
-  let askedMs = 0;
-  return () => {
-    const now = systemClock.monotonic();
-    if (answer === undefined || now - askedMs > ms) {
-      askedMs = now;
-      answer = ask();
-    }
-    return answer;
-  };
 }
 
 async function mqttLinks(link: MqttLinkConfig, gateway: string, log: Log): Promise<MqttLinkSource> {

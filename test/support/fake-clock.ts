@@ -10,6 +10,7 @@ interface Entry {
 export class FakeClock implements Clock {
   /** Added to monotonic time to make wall time; set it to let the wall clock jump. */
   offsetMs: number;
+  synchronised: boolean | undefined;
   #now = 0;
   #made = 0;
   readonly #timers = new Set<Entry>();

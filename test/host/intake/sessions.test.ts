@@ -205,6 +205,21 @@ test('after a restart of the gateway a device that goes on talking is asked for 
   t.like(peer.receipt, { seq: 9 });
 });
 
+test('a gateway that does not know the time tells none', async t => {
+  const device = identity();
+  const rig = await Rig.start(t, [device.entry()]);
+  const { peer } = rig.connect(device);
+  peer.hello();
+  rig.clock.synchronised = false;
+  peer.timeRequest(0);
+  t.is(rig.count('time-unknown'), 1);
+  t.is(peer.of(2).length, 0);
+  rig.clock.advance(10_000);
+  rig.clock.synchronised = true;
+  peer.timeRequest(0);
+  t.like(peer.of(2)[0], { authentic: true, unixMs: rig.clock.now() });
+});
+
 test('the time is told to who asks within his session, and not to others', async t => {
   const device = identity();
   const rig = await Rig.start(t, [device.entry()]);
