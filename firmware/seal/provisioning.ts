@@ -23,7 +23,12 @@ import type { Digest } from './digest.js';
 import { ID_BYTES, KEY_BYTES, VERSION } from './limits.js';
 
 /** The first byte of a frame; below are those of `FrameType`. */
-export const ProvisioningType = { who: 16, board: 17, provision: 18, provisioned: 19 } as const;
+export const ProvisioningType = Object.freeze({
+  who: 16,
+  board: 17,
+  provision: 18,
+  provisioned: 19,
+} as const);
 
 export type BoardState = 'unprovisioned' | 'provisioned' | 'fault';
 
@@ -72,17 +77,17 @@ export const CHECK_BYTES = 8;
 export const MAX_PROVISIONING_BYTES = 1536;
 
 /** Number, key and bounds of each setting: bytes of a text, or the value of a number. */
-const SETTINGS = [
-  { key: 0, name: 'name', kind: 'text', min: 1, max: 256 },
-  { key: 1, name: 'ssid', kind: 'text', min: 1, max: 32 },
-  { key: 2, name: 'wifiPassword', kind: 'text', min: 8, max: 64 },
-  { key: 3, name: 'gatewayHost', kind: 'text', min: 1, max: 253 },
-  { key: 4, name: 'gatewayPort', kind: 'number', min: 1, max: 65535 },
-  { key: 5, name: 'mqttHost', kind: 'text', min: 1, max: 253 },
-  { key: 6, name: 'mqttPort', kind: 'number', min: 1, max: 65535 },
-  { key: 7, name: 'mqttUser', kind: 'text', min: 1, max: 128 },
-  { key: 8, name: 'mqttPassword', kind: 'text', min: 1, max: 128 },
-] as const;
+const SETTINGS = Object.freeze([
+  Object.freeze({ key: 0, name: 'name', kind: 'text', min: 1, max: 256 } as const),
+  Object.freeze({ key: 1, name: 'ssid', kind: 'text', min: 1, max: 32 } as const),
+  Object.freeze({ key: 2, name: 'wifiPassword', kind: 'text', min: 8, max: 64 } as const),
+  Object.freeze({ key: 3, name: 'gatewayHost', kind: 'text', min: 1, max: 253 } as const),
+  Object.freeze({ key: 4, name: 'gatewayPort', kind: 'number', min: 1, max: 65535 } as const),
+  Object.freeze({ key: 5, name: 'mqttHost', kind: 'text', min: 1, max: 253 } as const),
+  Object.freeze({ key: 6, name: 'mqttPort', kind: 'number', min: 1, max: 65535 } as const),
+  Object.freeze({ key: 7, name: 'mqttUser', kind: 'text', min: 1, max: 128 } as const),
+  Object.freeze({ key: 8, name: 'mqttPassword', kind: 'text', min: 1, max: 128 } as const),
+] as const);
 
 /** The map of settings, or why these settings have none. Secrets don't stand in the reason. */
 export function encodeSettings(settings: BoardSettings): Uint8Array | string {

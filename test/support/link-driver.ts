@@ -2,6 +2,7 @@ import { VirtualFlash } from '../../boards/virtual/flash.js';
 import { SeededRandom } from '../../boards/virtual/random.js';
 import { virtualSources } from '../../boards/virtual/sources.js';
 import { Device } from '../../firmware/device.js';
+import type { DeviceLimits } from '../../firmware/limits.js';
 import type { DeviceLink, LinkEvents } from '../../firmware/links/link.js';
 import { fromHex, toHex } from '../../firmware/seal/index.js';
 import { KeyStore } from '../../firmware/store/key-store.js';
@@ -23,7 +24,7 @@ export class LinkedDevice {
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(readings: number, ratePerSecond = 200) {
+  constructor(readings: number, ratePerSecond = 200, limits: Partial<DeviceLimits> = {}) {
     const keys = newDeviceKeys(systemRandom, nodeDigest, () => false);
     this.entry = entryFor(keys, 'linked');
     this.id = keys.id;
@@ -55,7 +56,7 @@ export class LinkedDevice {
           lost: () => this.story.push('lost'),
         },
       },
-      { firmware: 'test', restart: 'power-on' },
+      { firmware: 'test', restart: 'power-on', limits },
     );
   }
 
