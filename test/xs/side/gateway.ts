@@ -71,6 +71,11 @@ export class Gateway {
     this.#decoder = new FrameDecoder((type, buffer, from, to) => this.#frame(type, buffer, from, to));
   }
 
+  /** What came and was no frame. */
+  get noiseFrames(): number {
+    return this.#decoder.noiseFrames;
+  }
+
   receive(bytes: Uint8Array, from: number, to: number): void {
     this.#decoder.push(bytes, from, to);
   }
