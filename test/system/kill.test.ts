@@ -69,7 +69,14 @@ async function underKills(
       },
     });
     const before = ledger.receipted;
-    await devices.until(() => ledger.receipted > before + DEVICES, 'receipts after the last kill');
+    await devices
+      .until(() => ledger.receipted > before + DEVICES, 'receipts after the last kill', 90_000)
+      .catch(async error => {
+        const { lines } = await site.run(['status', '--json']);
+        throw new Error(
+          `${error}\ngateway: ${gateway.errors.slice(-4000)}\nstatus: ${lines.join('').slice(0, 8000)}`,
+        );
+      });
     const { code } = await devices.end('SIGTERM');
     t.is(code, 0, devices.errors);
     await subscriber
