@@ -1,27 +1,32 @@
 /** What a board under boards/ says of itself, in its `pins.ts`. */
-import type { Flash, Uptime, Wire } from './ports.js';
+import type { DeviceLink, LinkEvents } from './links/link.js';
+import type { Flash, Random, Uptime } from './ports.js';
+import type { BoardSettings } from './seal/index.js';
 import type { Source } from './sensors/source.js';
 
-/** A byte stream over a cable: USB or UART. On it a board is provisioned, and the gateway may be at its other end. */
-export interface Cable extends Wire {
-  /** 0 while nobody is at the other end, otherwise a number that changes with whoever comes. A UART can't tell: 1. */
-  opened(): number;
-  /** Takes what has come, up to the length of `target`. @returns bytes taken; 0: none */
-  read(target: Uint8Array): number;
-}
-
-/** What a board gives its sources. */
-export interface SourcePorts {
+/** What a board gives its links and sources. */
+export interface BoardPorts {
   readonly uptime: Uptime;
-  /** An edge has come: the device is polled soon. */
+  readonly random: Random;
+  /** Something has happened, such as an edge: the device is polled soon. */
   readonly wake: () => void;
 }
 
 export interface BoardPins {
   /** The folder under boards/. */
   readonly name: string;
-  /** Opens the cables; the first is called USB by people, whatever it is. Called once. */
-  readonly cables: () => readonly Cable[];
+  /** USB or UART: the board is provisioned over it, and it leads to the gateway unless the network does. */
+  readonly cable: (ports: BoardPorts, events: LinkEvents) => DeviceLink;
+  /**
+   * Starts Wi-Fi and makes the link that the settings ask for; undefined when they ask for none. On a board
+   * without Wi-Fi this is absent. @param id 16 hex digits
+   */
+  readonly network?: (
+    settings: BoardSettings,
+    id: string,
+    ports: BoardPorts,
+    events: LinkEvents,
+  ) => DeviceLink | undefined;
   /** Opens the flash region. Called once; throws when it is not there. */
   readonly flash: () => Flash;
   /** What the backlog takes of the flash behind the other stores, and of memory. */
@@ -32,5 +37,5 @@ export interface BoardPins {
   /** Opens the pin of the lamp. Called once; the function that it returns is called at each change. */
   readonly lamp: () => (on: boolean) => void;
   /** The sensors that are wired. Opens nothing yet: a source opens its sensor when it is first polled. */
-  readonly sources: (ports: SourcePorts) => Source[];
+  readonly sources: (ports: BoardPorts) => Source[];
 }

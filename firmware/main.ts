@@ -17,14 +17,14 @@ import { Hmac, sha256 } from 'native/digest';
 import { fill } from 'native/random';
 import Timer from 'timer';
 import { Alive } from './alive.js';
-import type { Cable } from './board.js';
+import type { BoardPorts } from './board.js';
 import { Device } from './device.js';
 import { type LampState, lampLit } from './lamp.js';
-import { CableWire } from './links/cable-wire.js';
-import type { Flash, Random, Uptime, Watchdog } from './ports.js';
+import type { DeviceLink } from './links/link.js';
+import type { Flash, Random, Uptime, Watchdog, Wire } from './ports.js';
 import { Provisioning } from './provisioning.js';
 import { Restarts } from './restarts.js';
-import { type Digest, utf8 } from './seal/index.js';
+import { type BoardSettings, type Digest, toHex, utf8 } from './seal/index.js';
 import { FlashBacklog } from './store/flash-backlog.js';
 import { eraseBacklog } from './store/flash-ring.js';
 import { KEY_STORE_SECTORS, KeyStore } from './store/key-store.js';
@@ -41,38 +41,55 @@ const BACKLOG_AT = SETTINGS_AT + SETTINGS_SECTORS + 1;
 const MAX_ENVELOPE_BYTES = 512;
 
 const digest: Digest = { sha256, hmac: key => new Hmac(key) };
-const random: Random = { fill };
 const uptime: Uptime = { nowMs: uptimeMs };
 const watchdog: Watchdog = { feed: feedWatchdog };
 
 class Main {
-  readonly #cables: readonly Cable[] = board.cables();
-  readonly #wire = new CableWire(this.#cables);
   readonly #restarts = new Restarts({ read: readRetained, write: writeRetained });
   readonly #lamp = board.lamp();
-  readonly #input = new Uint8Array(256);
+  readonly #ports: BoardPorts;
   readonly #provisioning: Provisioning;
+  readonly #cable: DeviceLink;
+  /** The way to the gateway: the cable or the network. */
+  #link: DeviceLink | undefined;
+  #radio = false;
   #device: Device | undefined;
   #alive: Alive | undefined;
+  #begun = false;
   #lit = false;
-  #linked = 0;
+  #said = false;
   #pollAtMs = 0;
   #startAtMs = 0;
   #doneAtMs = -1;
 
   constructor() {
     this.#restarts.boot(CAUSES[startCause()]);
+    const random: Random = { fill: target => fill(target, this.#radio) };
+    const wake = () => {
+      this.#pollAtMs = 0;
+    };
+    this.#ports = { uptime, random, wake };
     const flash = board.flash();
     const keys = new KeyStore(flash);
     const settings = new SettingsStore(flash, SETTINGS_AT);
     const forget = () => (eraseBacklog(flash, BACKLOG_AT, board.backlogSectors) ? '' : 'flash erase failed');
+    // Both only answer what has come, which is after this.
+    const wire: Wire = { send: (buffer, from, to) => this.#cable.send(buffer, from, to) };
     this.#provisioning = new Provisioning(
-      { digest, wire: this.#wire, keys, settings, forget },
+      { digest, wire, keys, settings, forget },
       { board: board.name, firmware: FIRMWARE, button: board.buttonHeld() },
     );
-    const { open, state } = this.#provisioning;
-    this.say(`${FIRMWARE} on ${board.name}: ${open ? 'open for provisioning' : state}`);
-    if (!open && state === 'provisioned') this.#compose(flash, keys);
+    this.#cable = board.cable(this.#ports, {
+      up: () => this.#changed(this.#cable, true),
+      down: () => this.#changed(this.#cable, false),
+      received: (bytes, from, to) => {
+        this.#provisioning.receive(bytes, from, to);
+        if (this.#link === this.#cable) this.#received(bytes, from, to);
+      },
+      wake,
+    });
+    if (!this.#provisioning.open && this.#provisioning.state === 'provisioned')
+      this.#compose(flash, keys, settings.load());
     this.#startAtMs = this.#restarts.waitMs;
     startWatchdog(WATCHDOG_MS);
   }
@@ -80,22 +97,22 @@ class Main {
   /** A line for people on the cable. It ends in a zero, which ends a frame: the gateway takes it for noise. */
   say(text: string): void {
     const line = utf8(`${text}\r\n\0`, 250);
-    this.#wire.send(line, 0, line.length);
+    this.#cable.send(line, 0, line.length);
   }
 
   /** Records why, and starts anew. */
   fail(error: unknown): void {
-    const text = `${error}`;
-    this.#restarts.fault(text);
-    this.say(`fault: ${text}`);
+    this.#restarts.fault(`${error}`);
+    this.say(`fault: ${error}`);
     restart();
   }
 
   tick(): void {
     const nowMs = uptimeMs();
-    const woken = this.#receive();
+    this.#cable.poll();
+    this.#greet();
     if (this.#device === undefined || nowMs < this.#startAtMs) feedWatchdog();
-    else if (woken || nowMs >= this.#pollAtMs) this.#poll(nowMs, this.#device);
+    else if (nowMs >= this.#pollAtMs) this.#poll(nowMs, this.#device);
     this.#show(nowMs);
     if (this.#provisioning.done) {
       if (this.#doneAtMs < 0) this.#doneAtMs = nowMs;
@@ -104,77 +121,86 @@ class Main {
     }
   }
 
-  #compose(flash: Flash, keys: KeyStore): void {
+  #compose(flash: Flash, keys: KeyStore, settings: BoardSettings | undefined): void {
+    const { id } = keys.identity;
     const backlog = new FlashBacklog(flash, {
       first: BACKLOG_AT,
       sectors: board.backlogSectors,
-      id: keys.identity.id,
+      id,
       ramBytes: board.backlogBytes,
       maxEnvelopeBytes: MAX_ENVELOPE_BYTES,
     });
-    const wake = () => {
-      this.#pollAtMs = 0;
-    };
+    const link =
+      settings &&
+      board.network?.(settings, toHex(id), this.#ports, {
+        up: () => this.#changed(link, true),
+        down: () => this.#changed(link, false),
+        received: (bytes, from, to) => this.#received(bytes, from, to),
+        wake: this.#ports.wake,
+      });
+    this.#radio = link !== undefined;
+    this.#link = link ?? this.#cable;
+    const wire: Wire = this.#link;
+    const { random } = this.#ports;
+    const sources = board.sources(this.#ports);
     const device = new Device(
-      {
-        digest,
-        uptime,
-        random,
-        wire: this.#wire,
-        board: { freeMemoryBytes },
-        keys,
-        backlog,
-        sources: board.sources({ uptime, wake }),
-      },
+      { digest, uptime, random, wire, board: { freeMemoryBytes }, keys, backlog, sources },
       {
         firmware: FIRMWARE,
         restart: this.#restarts.reason,
-        limits: { maxEnvelopeBytes: MAX_ENVELOPE_BYTES, heartbeatMs: 60_000 },
+        limits: { maxEnvelopeBytes: MAX_ENVELOPE_BYTES },
       },
     );
     this.#device = device;
     this.#alive = new Alive(device, watchdog, uptime);
   }
 
-  /** @returns whether anything came that the device should look at */
-  #receive(): boolean {
-    let any = false;
-    for (let cable = 0; cable < this.#cables.length; cable++) {
-      const bytes = this.#cables[cable].read(this.#input);
-      if (bytes === 0) continue;
-      any = true;
-      this.#wire.heard(cable);
-      this.#provisioning.receive(this.#input, 0, bytes);
-      this.#device?.receive(this.#input, 0, bytes);
-    }
-    return any;
+  #changed(link: DeviceLink | undefined, up: boolean): void {
+    if (this.#begun && link === this.#link) this.#linked(up);
+    if (link === this.#cable) this.#said = false;
+  }
+
+  #linked(up: boolean): void {
+    if (up) this.#device?.linkUp();
+    else this.#device?.linkDown();
+    this.#pollAtMs = 0;
+  }
+
+  #received(bytes: Uint8Array, from: number, to: number): void {
+    this.#device?.receive(bytes, from, to);
+    this.#pollAtMs = 0;
   }
 
   #poll(nowMs: number, device: Device): void {
     if (!this.#started(device)) return;
-    const opened = this.#wire.opened();
-    if (opened !== this.#linked) {
-      this.#linked = opened;
-      if (opened > 0) device.linkUp();
-      else device.linkDown();
-    }
-    const waitMs = device.poll();
+    const linkMs = this.#link?.poll() ?? 0;
+    const deviceMs = device.poll();
+    this.#link?.poll();
     this.#alive?.polled();
     this.#restarts.running(nowMs);
-    this.#pollAtMs = uptimeMs() + waitMs;
+    this.#pollAtMs = uptimeMs() + Math.min(linkMs, deviceMs);
   }
 
-  #begun = false;
   #started(device: Device): boolean {
     if (this.#begun) return true;
     const fault = device.start();
-    if (fault === '') this.#begun = true;
-    else {
+    if (fault === '') {
+      this.#begun = true;
+      if (this.#link?.connected) this.#linked(true);
+    } else {
       this.say(`cannot start: ${fault}`);
       feedWatchdog();
       this.#startAtMs = uptimeMs() + 60_000;
     }
     return this.#begun;
+  }
+
+  /** Says to whoever opens the port what this is. */
+  #greet(): void {
+    if (this.#said || !this.#cable.connected) return;
+    this.#said = true;
+    const { open, state } = this.#provisioning;
+    this.say(`${FIRMWARE} on ${board.name}: ${open ? 'open for provisioning' : state}`);
   }
 
   #show(nowMs: number): void {

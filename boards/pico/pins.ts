@@ -1,21 +1,19 @@
 /// <reference path="../../firmware/sensors/drivers.d.ts" />
 /** Raspberry Pi Pico: what is wired to which pin. README.md has the table. */
-import Analog from 'embedded:io/analog';
 import Digital from 'embedded:io/digital';
 import SMBus from 'embedded:io/smbus';
 import SHT3x from 'embedded:sensor/Humidity-Temperature/SHT3x';
 import * as flash from 'native/flash';
 import * as usb from 'native/usb';
 import type { BoardPins } from '../../firmware/board.js';
-import { MachineState, sht3x, Voltage } from '../../firmware/sensors/index.js';
+import { UsbLink } from '../../firmware/links/usb.js';
+import { MachineState, sht3x } from '../../firmware/sensors/index.js';
 
 const LAMP = 25;
 const BUTTON = 22;
 const I2C_DATA = 4;
 const I2C_CLOCK = 5;
 const MACHINE = 15;
-/** ADC3 is inside: a third of what the board is supplied with. */
-const SUPPLY = 29;
 
 /** 71 sectors hold 256 KB of envelopes; keys, settings and one to spare come before. */
 const BACKLOG_SECTORS = 71;
@@ -23,7 +21,7 @@ const SECTORS = 6 + BACKLOG_SECTORS;
 
 export const board: BoardPins = {
   name: 'pico',
-  cables: () => [{ opened: usb.opened, read: usb.read, send: usb.write }],
+  cable: (_, events) => new UsbLink(usb, events),
   flash: () => {
     flash.open(SECTORS);
     const { read, erase, program } = flash;
@@ -43,14 +41,6 @@ export const board: BoardPins = {
   },
   sources: ({ uptime, wake }) => [
     sht3x(SHT3x, { io: SMBus, data: I2C_DATA, clock: I2C_CLOCK }, { name: 'room', periodMs: 10_000 }),
-    new Voltage({
-      name: 'supply',
-      periodMs: 60_000,
-      fullScaleVolts: 3.3,
-      ratio: 3,
-      perUnit: 100,
-      open: () => new Analog({ pin: SUPPLY }),
-    }),
     new MachineState({
       name: 'machine',
       uptime,
