@@ -10,6 +10,10 @@ import { MAX_SAFE } from './limits.js';
  * fit, is kept in `fault`; from then on nothing is written and `position` stays.
  *
  * Map keys are the caller's to sort: they are constants wherever this class is used.
+ *
+ * Every reading goes through here on boards, where each call costs microseconds. So the common cases come
+ * first, several bytes are written by one native call, and what was refused needs no check of its own: it has
+ * moved the limit to before every position.
  */
 export class CborWriter {
   readonly buffer: Uint8Array;
@@ -17,12 +21,15 @@ export class CborWriter {
   fault: WriteFault | '' = '';
   /** Whether nothing has been refused: the same as no fault, without a string, which XS would copy to compare. */
   ok = true;
+  /** Nothing is written here or past it; -1 after a refusal. */
   #limit: number;
-  readonly #float = new DataView(new ArrayBuffer(8));
+  readonly #view: DataView;
+  readonly #single = new DataView(new ArrayBuffer(4));
 
   constructor(buffer: Uint8Array) {
     this.buffer = buffer;
     this.#limit = buffer.length;
+    this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   }
 
   get overflowed(): boolean {
@@ -43,17 +50,33 @@ export class CborWriter {
     if (!this.ok) return;
     this.ok = false;
     this.fault = fault;
+    this.#limit = -1;
   }
 
   uint(value: number): void {
-    if (!(value >= 0) || Math.floor(value) !== value) this.refuse('not-unsigned');
-    else this.number(value);
+    // Shifts and comparisons are instructions of the engine, Math.floor is a call.
+    if (value >>> 0 === value && value > 0) this.#head(0x00, value);
+    else if (!(value >= 0) || Math.floor(value) !== value) this.refuse('not-unsigned');
+    else this.#integer(value);
   }
 
   number(value: number): void {
-    if (!this.ok) return;
-    if (Math.floor(value) === value) this.#integer(value);
+    const whole = value | 0;
+    if (whole === value && whole !== 0) {
+      if (whole > 0) this.#head(0x00, whole);
+      else this.#head(0x20, -1 - whole);
+    } else if (Math.floor(value) === value) this.#integer(value);
     else this.#fraction(value);
+  }
+
+  /** A map's pair of a key below 24 and an unsigned integer. */
+  pair(key: number, value: number): void {
+    const at = this.position;
+    if (at < this.#limit) {
+      this.buffer[at] = key;
+      this.position = at + 1;
+      this.uint(value);
+    } else this.refuse('overflow');
   }
 
   bool(value: boolean): void {
@@ -129,6 +152,17 @@ export class CborWriter {
     this.position = n;
   }
 
+  /** All of an array of bytes that are CBOR already, in one native call. Not an array on the same buffer. */
+  whole(bytes: Uint8Array): void {
+    const at = this.position;
+    const end = at + bytes.length;
+    if (end > this.#limit) this.refuse('overflow');
+    else {
+      this.buffer.set(bytes, at);
+      this.position = end;
+    }
+  }
+
   #integer(value: number): void {
     if (value === 0 && 1 / value < 0) this.refuse('negative-zero');
     else if (!Number.isFinite(value)) this.refuse('not-finite');
@@ -138,63 +172,62 @@ export class CborWriter {
   }
 
   #fraction(value: number): void {
-    if (Number.isNaN(value)) this.refuse('not-finite');
-    if (!this.ok) return;
-    const float = this.#float;
-    float.setFloat32(0, value);
-    let size = 9;
-    if (float.getFloat32(0) === value) {
-      const half = halfOfSingle(float.getUint32(0));
-      if (half >= 0) {
-        size = 3;
-        float.setUint16(0, half);
-      } else size = 5;
-    } else float.setFloat64(0, value);
-    if (!this.#room(size)) return;
-    const buffer = this.buffer;
-    let n = this.position;
-    buffer[n++] = size === 3 ? 0xf9 : size === 5 ? 0xfa : 0xfb;
-    for (let i = 0; i < size - 1; i++) buffer[n++] = float.getUint8(i);
-    this.position = n;
+    const at = this.position;
+    if (!(value < MAX_SAFE)) {
+      this.refuse('not-finite'); // NaN: what is larger has no fraction
+    } else if (Math.fround(value) !== value) {
+      if (!this.#room(9)) return;
+      this.buffer[at] = 0xfb;
+      this.#view.setFloat64(at + 1, value);
+      this.position = at + 9;
+    } else {
+      this.#single.setFloat32(0, value);
+      this.#short(value, halfOfSingle(this.#single.getUint32(0)));
+    }
+  }
+
+  /** A single, or the half of the same value, -1 when there is none. */
+  #short(value: number, half: number): void {
+    const at = this.position;
+    if (!this.#room(half < 0 ? 5 : 3)) return;
+    if (half < 0) {
+      this.buffer[at] = 0xfa;
+      this.#view.setFloat32(at + 1, value);
+      this.position = at + 5;
+    } else {
+      this.buffer[at] = 0xf9;
+      this.#view.setUint16(at + 1, half);
+      this.position = at + 3;
+    }
   }
 
   /** Major type (in the upper three bits) and argument, in the fewest bytes. */
   #head(major: number, argument: number): void {
+    const at = this.position;
     const size =
       argument < 24 ? 1 : argument < 0x100 ? 2 : argument < 0x10000 ? 3 : argument < 0x100000000 ? 5 : 9;
     if (!this.#room(size)) return;
+    this.position = at + size;
     const buffer = this.buffer;
-    let n = this.position;
-    if (size === 1) buffer[n++] = major | argument;
+    if (size === 1) buffer[at] = major | argument;
     else if (size === 2) {
-      buffer[n++] = major | 24;
-      buffer[n++] = argument;
+      buffer[at] = major | 24;
+      buffer[at + 1] = argument;
     } else if (size === 3) {
-      buffer[n++] = major | 25;
-      buffer[n++] = argument >> 8;
-      buffer[n++] = argument & 0xff;
+      buffer[at] = major | 25;
+      this.#view.setUint16(at + 1, argument);
+    } else if (size === 5) {
+      buffer[at] = major | 26;
+      this.#view.setUint32(at + 1, argument);
     } else {
-      buffer[n++] = major | (size === 5 ? 26 : 27);
-      let low = argument;
-      if (size === 9) {
-        const high = Math.floor(argument / 0x100000000);
-        low = argument - high * 0x100000000;
-        buffer[n++] = high >>> 24;
-        buffer[n++] = (high >>> 16) & 0xff;
-        buffer[n++] = (high >>> 8) & 0xff;
-        buffer[n++] = high & 0xff;
-      }
-      buffer[n++] = low >>> 24;
-      buffer[n++] = (low >>> 16) & 0xff;
-      buffer[n++] = (low >>> 8) & 0xff;
-      buffer[n++] = low & 0xff;
+      buffer[at] = major | 27;
+      this.#view.setUint32(at + 1, argument / 0x100000000);
+      this.#view.setUint32(at + 5, argument); // takes the lower 32 bits
     }
-    this.position = n;
   }
 
   #room(size: number): boolean {
-    if (!this.ok) return false;
-    if (size <= this.#limit - this.position) return true;
+    if (this.position + size <= this.#limit) return true;
     this.refuse('overflow');
     return false;
   }

@@ -51,7 +51,10 @@ export class Mac0Writer {
   readonly payload: CborWriter;
   /** Where the message begins in `buffer`, after `finish`. */
   start = 0;
+  /** Where its tag is. */
+  tagAt = 0;
   readonly #maxBytes: number;
+  readonly #limit: number;
   readonly #prefix = new Uint8Array(PREFIX_BYTES);
 
   /** @param maxBytes the longest message: 64 to 4,074 */
@@ -60,6 +63,7 @@ export class Mac0Writer {
       throw new RangeError(`maxBytes must be 64 to ${MAX_ENVELOPE_BYTES}, not ${maxBytes}`);
     }
     this.#maxBytes = maxBytes;
+    this.#limit = PAYLOAD_AT + maxBytes - HEADER_BYTES - 1 - TAG_HEAD_BYTES - TAG_BYTES;
     this.buffer = new Uint8Array(maxBytes + PAYLOAD_AT - HEADER_BYTES);
     this.payload = new CborWriter(this.buffer);
     writePrefix(this.#prefix);
@@ -72,38 +76,40 @@ export class Mac0Writer {
   }
 
   begin(): void {
-    this.payload.reset(
-      PAYLOAD_AT,
-      PAYLOAD_AT + this.#maxBytes - HEADER_BYTES - 1 - TAG_HEAD_BYTES - TAG_BYTES,
-    );
+    this.payload.reset(PAYLOAD_AT, this.#limit);
   }
 
   /** Seals what was written; returns the message's length, 0 when `payload.fault` says why there is none. */
   finish(mac: Mac): number {
+    const payload = this.payload;
+    if (!payload.ok) return 0;
     const buffer = this.buffer;
-    const end = this.payload.position;
+    const end = payload.position;
     const size = end - PAYLOAD_AT;
     const headBytes = size < 24 ? 1 : size < 256 ? 2 : 3;
     const length = HEADER_BYTES + headBytes + size + TAG_HEAD_BYTES + TAG_BYTES;
-    if (length > this.#maxBytes) this.payload.refuse('overflow');
-    if (!this.payload.ok) return 0;
-    const headAt = PAYLOAD_AT - headBytes;
-    if (headBytes === 1) buffer[headAt] = 0x40 | size;
-    else if (headBytes === 2) {
-      buffer[headAt] = 0x58;
-      buffer[headAt + 1] = size;
-    } else {
-      buffer[headAt] = 0x59;
-      buffer[headAt + 1] = size >> 8;
-      buffer[headAt + 2] = size & 0xff;
+    if (length > this.#maxBytes) {
+      payload.refuse('overflow');
+      return 0;
     }
-    const at = headAt - PREFIX_BYTES;
+    if (headBytes === 1) buffer[PAYLOAD_AT - 1] = 0x40 | size;
+    else if (headBytes === 2) {
+      buffer[PAYLOAD_AT - 2] = 0x58;
+      buffer[PAYLOAD_AT - 1] = size;
+    } else {
+      buffer[PAYLOAD_AT - 3] = 0x59;
+      buffer[PAYLOAD_AT - 2] = size >> 8;
+      buffer[PAYLOAD_AT - 1] = size & 0xff;
+    }
+    const at = PAYLOAD_AT - PREFIX_BYTES - headBytes;
+    const tagAt = end + TAG_HEAD_BYTES;
     buffer.set(this.#prefix, at);
-    mac.compute(buffer, at, end, buffer, end + TAG_HEAD_BYTES);
+    mac.compute(buffer, at, end, buffer, tagAt);
     buffer[end] = 0x58;
     buffer[end + 1] = TAG_BYTES;
     buffer[at + MAC0_AT] = 0x84;
     buffer[at + AAD_AT] = 0xa0;
+    this.tagAt = tagAt;
     this.start = at + MAC0_AT;
     return length;
   }

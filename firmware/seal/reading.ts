@@ -19,11 +19,10 @@ export interface SenmlRecord {
   vd?: Uint8Array;
 }
 
-/** A record's name and unit as CBOR, made once and used for every reading. */
+/** How a record of a number begins: with its name and unit, made once and used for every reading. */
 export interface Label {
-  /** The map pairs `0: name` and, when there is one, `1: unit`. */
+  /** CBOR: the head of the map, the pairs `0: name` and, when there is one, `1: unit`, and the key `2`. */
   readonly bytes: Uint8Array;
-  readonly pairs: number;
 }
 
 /**
@@ -40,13 +39,15 @@ export function label(name: string, unit?: string): Label {
   }
   const unitBytes = utf8(unit ?? '');
   const writer = new CborWriter(new Uint8Array(nameBytes.length + unitBytes.length + 20));
+  writer.map(unitBytes.length > 0 ? 3 : 2);
   writer.uint(SenmlLabel.name);
   writer.utf8(nameBytes);
   if (unitBytes.length > 0) {
     writer.uint(SenmlLabel.unit);
     writer.utf8(unitBytes);
   }
-  return { bytes: writer.buffer.slice(0, writer.position), pairs: unitBytes.length > 0 ? 2 : 1 };
+  writer.uint(SenmlLabel.value);
+  return { bytes: writer.buffer.slice(0, writer.position) };
 }
 
 /** Whether `bytes[from, to)` is a name that SenML allows. */

@@ -1,5 +1,5 @@
 import { validUtf8 } from './bytes.js';
-import type { CborWriter } from './cbor-writer.js';
+import { CborWriter } from './cbor-writer.js';
 import type { Digest, Mac } from './digest.js';
 import type { WriteFault } from './fault.js';
 import { KeyChain } from './keys.js';
@@ -9,7 +9,6 @@ import {
   MAX_RECORDS,
   MAX_SAFE,
   SHORT_TAG_BYTES,
-  TAG_BYTES,
   VERSION,
 } from './limits.js';
 import { Mac0Writer } from './mac0.js';
@@ -27,6 +26,20 @@ export interface RecordWriter {
   data(label: Label, data: Uint8Array, from?: number, to?: number): void;
 }
 
+/** `05 48 <previous tag: 8> 06 80`: keys 5 and 6 of a reading, up to the head of the array of records. */
+const LINK_BYTES = 12;
+const PREVIOUS_AT = 2;
+
+/** `a6 00 01 01 <epoch> 02`: a reading up to its sequence. */
+function openingOf(epoch: number): Uint8Array {
+  const out = new CborWriter(new Uint8Array(16));
+  out.map(6);
+  out.pair(0, VERSION);
+  out.pair(1, epoch);
+  out.uint(2);
+  return out.buffer.slice(0, out.position);
+}
+
 /**
  * Seals the readings of one device, one after another, in one buffer. The device's side of `EnvelopeReader`.
  * Allocates nothing between `begin` and `seal`.
@@ -38,7 +51,10 @@ export class Sealer implements RecordWriter {
   readonly #payload: CborWriter;
   readonly #chain: KeyChain;
   readonly #digest: Digest;
-  readonly #previous = new Uint8Array(SHORT_TAG_BYTES);
+  readonly #view: DataView;
+  readonly #link = new Uint8Array(LINK_BYTES);
+  readonly #linkView = new DataView(this.#link.buffer);
+  #opening = openingOf(0);
   #mac: Mac | undefined;
   #epoch = 0;
   #sequence = 0;
@@ -59,6 +75,11 @@ export class Sealer implements RecordWriter {
     this.#message.identify(id);
     this.#payload = this.#message.payload;
     this.buffer = this.#message.buffer;
+    this.#view = new DataView(this.buffer.buffer);
+    this.#link[0] = 5;
+    this.#link[1] = 0x40 | SHORT_TAG_BYTES;
+    this.#link[LINK_BYTES - 2] = 6;
+    this.#link[LINK_BYTES - 1] = 0x80; // counted when it is known
   }
 
   get epoch(): number {
@@ -89,7 +110,8 @@ export class Sealer implements RecordWriter {
     key.fill(0);
     this.#epoch = epoch;
     this.#sequence = 0;
-    this.#previous.fill(0);
+    this.#opening = openingOf(epoch);
+    this.#link.fill(0, PREVIOUS_AT, PREVIOUS_AT + SHORT_TAG_BYTES);
     this.#message.begin();
     this.#begun = false;
   }
@@ -107,30 +129,22 @@ export class Sealer implements RecordWriter {
     this.#records = 0;
     this.#kind = kind;
     const out = this.#payload;
-    out.map(6 + (unixMs >= 0 ? 1 : 0) + (kind > 0 ? 1 : 0));
-    out.uint(0);
-    out.uint(VERSION);
-    out.uint(1);
-    out.uint(this.#epoch);
-    out.uint(2);
+    const opening = this.#opening;
+    opening[0] = (unixMs >= 0 ? 0xa7 : 0xa6) + (kind > 0 ? 1 : 0);
+    out.whole(opening);
     out.uint(this.#sequence);
-    out.uint(3);
-    out.uint(uptimeMs);
-    if (unixMs >= 0) {
-      out.uint(4);
-      out.uint(unixMs);
-    }
-    out.uint(5);
-    out.bytes(this.#previous, 0, SHORT_TAG_BYTES);
-    out.uint(6);
-    this.#countAt = out.position;
-    out.array(0); // counted when it is known
+    out.pair(3, uptimeMs);
+    if (unixMs >= 0) out.pair(4, unixMs);
+    out.whole(this.#link);
+    this.#countAt = out.position - 1;
     return this;
   }
 
   number(label: Label, value: number): void {
-    this.#record(label, SenmlLabel.value);
-    this.#payload.number(value);
+    this.#records++;
+    const out = this.#payload;
+    out.whole(label.bytes);
+    out.number(value);
   }
 
   bool(label: Label, value: boolean): void {
@@ -157,31 +171,33 @@ export class Sealer implements RecordWriter {
   seal(): number {
     const out = this.#payload;
     const mac = this.#mac;
+    const records = this.#records;
     if (mac === undefined) out.refuse('no-epoch');
     else if (!this.#begun) out.refuse('not-begun');
-    else if (this.#records === 0) out.refuse('no-record');
-    else if (this.#records > MAX_RECORDS) out.refuse('too-many-records');
+    else if (records === 0) out.refuse('no-record');
+    else if (records > MAX_RECORDS) out.refuse('too-many-records');
     this.#begun = false;
-    if (this.#kind > 0) {
-      out.uint(7);
-      out.uint(this.#kind);
-    }
+    if (this.#kind > 0) out.pair(7, this.#kind);
     if (mac === undefined || !out.ok) return 0;
-    const buffer = this.buffer;
-    buffer[this.#countAt] = 0x80 | this.#records;
-    const length = this.#message.finish(mac);
+    this.buffer[this.#countAt] = 0x80 | records;
+    const message = this.#message;
+    const length = message.finish(mac);
     if (length === 0) return 0;
-    const tagAt = this.#message.start + length - TAG_BYTES;
-    for (let i = 0; i < SHORT_TAG_BYTES; i++) this.#previous[i] = buffer[tagAt + i];
+    const view = this.#view;
+    const tagAt = message.tagAt;
+    const link = this.#linkView;
+    // As two integers: copying bytes natively would take a view of its own each time.
+    link.setInt32(PREVIOUS_AT, view.getInt32(tagAt));
+    link.setInt32(PREVIOUS_AT + 4, view.getInt32(tagAt + 4));
     this.#sequence++;
     return length;
   }
 
+  /** A record whose value is no number: its label with another key at the end. */
   #record(label: Label, valueLabel: number): void {
     this.#records++;
     const out = this.#payload;
-    out.map(label.pairs + 1);
-    out.raw(label.bytes, 0, label.bytes.length);
-    out.uint(valueLabel);
+    out.whole(label.bytes);
+    if (out.ok) this.buffer[out.position - 1] = valueLabel;
   }
 }

@@ -56,6 +56,14 @@ test('every kind of item', t => {
     written(w => w.raw(new Uint8Array([0xf6, 0xf6]))),
     'f6f6',
   );
+  t.is(
+    written(w => w.whole(new Uint8Array([0xf6, 0xf5]))),
+    'f6f5',
+  );
+  t.is(
+    written(w => w.pair(3, 1000)),
+    '031903e8',
+  );
 });
 
 test('uint takes no other number', t => {
@@ -78,6 +86,46 @@ test('uint takes no other number', t => {
   );
 });
 
+test('integers at the limits of every size', t => {
+  for (const [value, bytes] of [
+    [0, '00'],
+    [23, '17'],
+    [24, '1818'],
+    [255, '18ff'],
+    [256, '190100'],
+    [65_535, '19ffff'],
+    [65_536, '1a00010000'],
+    [2 ** 31 - 1, '1a7fffffff'],
+    [2 ** 31, '1a80000000'],
+    [2 ** 32 - 1, '1affffffff'],
+    [2 ** 32, '1b0000000100000000'],
+    [2 ** 53 - 1, '1b001fffffffffffff'],
+  ] as const) {
+    t.is(
+      written(w => w.uint(value)),
+      bytes,
+    );
+    t.is(
+      written(w => w.number(value)),
+      bytes,
+    );
+    if (value === 2 ** 53 - 1) continue;
+    const negative = (0x20 | Number.parseInt(bytes.slice(0, 2), 16)).toString(16);
+    t.is(
+      written(w => w.number(-1 - value)),
+      negative + bytes.slice(2),
+    );
+  }
+});
+
+test('a writer on a part of a memory keeps to it', t => {
+  const memory = new Uint8Array(30).fill(0xee);
+  const writer = new CborWriter(memory.subarray(10, 29));
+  for (const value of [2 ** 40, 1.1, 100_000]) writer.number(value);
+  t.is(writer.fault, 'overflow');
+  t.is(toHex(memory, 9, 30), 'ee1b0000010000000000fb3ff199999999999aeeee');
+});
+
 test('a lone surrogate is refused', t => {
   for (const text of ['\ud800', 'a\udfff', '\ud83d\ud83d\udca7', '\udca7\ud83d']) {
     t.is(
@@ -96,6 +144,11 @@ test('what does not fit is not begun, and nothing follows it', t => {
     w => w.bytes(new Uint8Array(30)),
     w => w.array(300),
     w => w.raw(new Uint8Array(5)),
+    w => w.whole(new Uint8Array(5)),
+    w => w.pair(4, 2 ** 40),
+    w => w.number(2 ** -20),
+    w => w.number(2 ** -140),
+    w => w.number(-70_000),
     w => w.null(),
   ];
   for (const item of items) {
