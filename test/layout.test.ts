@@ -71,7 +71,7 @@ test('firmware/seal imports nothing outside itself', t => {
 });
 
 /** What only the SDK's build knows: its own modules, the native ones, and the board that it builds for. */
-const OF_THE_BOARD = /^(timer$|embedded:|native\/|boards\/this\/)/;
+const OF_THE_BOARD = /^(timer$|net$|embedded:|native\/|boards\/this\/)/;
 
 test('firmware imports firmware alone, and boards add their own folder and one hash library', t => {
   t.deepEqual(
