@@ -76,6 +76,8 @@ export class Device implements SessionHandler {
   #lossAtMs = 0;
   #deadlocks = 0;
   #receiptMs = 0;
+  /** The session is new: what its hello named as the oldest has not gone out yet. */
+  #named = false;
   /** Readings sealed since boot. */
   sealed = 0;
   /** Readings that a source made and the sealer could not take. */
@@ -160,6 +162,12 @@ export class Device implements SessionHandler {
   poll(): number {
     if (!this.#started) return Number.POSITIVE_INFINITY;
     const nowMs = this.#ports.uptime.nowMs();
+    // With a full backlog each sample displaces the oldest reading, and the gateway takes none but the one that the
+    // hello named: that goes out first, or no hello is ever true for long enough.
+    if (this.#named && this.session.open) {
+      this.sender.poll(nowMs);
+      this.#named = this.retained.count > 0 && this.sender.inFlight === 0;
+    }
     let waitMs = this.#pollEpoch(nowMs);
     if (!this.quiet) {
       waitMs = Math.min(waitMs, this.#sample(nowMs));
@@ -201,6 +209,7 @@ export class Device implements SessionHandler {
   opened(nowMs: number): void {
     this.#deadlocks = 0;
     this.#receiptMs = nowMs;
+    this.#named = true;
     this.sender.restart();
   }
 

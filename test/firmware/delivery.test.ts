@@ -117,6 +117,22 @@ test('a full backlog loses the oldest, says which in a sealed reading, and goes 
   t.is(world.gateway.hellos[world.gateway.hellos.length - 1].losses > 0, true);
 });
 
+test('with a full backlog and a poll for each reading, what a hello names goes out before it makes room', t => {
+  const world = new World({ ratePerSecond: 10, backlogBytes: 8_192, tickMs: 100 });
+  world.run(5_000);
+  world.linked = false;
+  world.device.linkDown();
+  world.run(30_000);
+  const lost = world.lost.length;
+  t.true(lost > 100);
+  world.linked = true;
+  world.device.linkUp();
+  world.run(20_000);
+  t.true(world.lost.length - lost < 15, `${world.lost.length - lost} lost since the gateway is back`);
+  world.settle();
+  t.is(world.gateway.verdicts.gap, 1);
+});
+
 test('readings lost while a session is open make the device say so in a new hello', t => {
   const world = new World({ ratePerSecond: 20, backlogBytes: 8_192, syncMs: 10_000 });
   world.run(60_000);

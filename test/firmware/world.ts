@@ -34,6 +34,8 @@ export interface WorldOptions {
   syncMs?: number;
   flash?: VirtualFlash;
   settings?: Partial<DeviceSettings>;
+  /** The device is polled only at multiples of this, whatever comes. */
+  tickMs?: number;
 }
 
 interface Event {
@@ -164,7 +166,12 @@ export class World {
 
   deliver(bytes: Uint8Array): void {
     this.device.receive(bytes);
-    this.#wakeMs = this.nowMs;
+    this.#wakeMs = this.#tick(this.nowMs);
+  }
+
+  #tick(atMs: number): number {
+    const { tickMs = 1 } = this.#options;
+    return Math.ceil(atMs / tickMs) * tickMs;
   }
 
   /** Sends bytes over the link as it is. */
@@ -188,7 +195,8 @@ export class World {
   run(ms: number): void {
     const endMs = this.nowMs + ms;
     for (;;) {
-      if (this.#wakeMs <= this.nowMs) this.#wakeMs = this.nowMs + Math.max(1, Math.ceil(this.device.poll()));
+      if (this.#wakeMs <= this.nowMs)
+        this.#wakeMs = this.#tick(this.nowMs + Math.max(1, Math.ceil(this.device.poll())));
       let nextMs = Math.min(this.#wakeMs, endMs);
       for (const event of this.#events) nextMs = Math.min(nextMs, event.atMs);
       if (nextMs >= endMs && this.#wakeMs > endMs && this.#events.every(event => event.atMs > endMs)) break;
