@@ -303,9 +303,16 @@ export class FlashRing {
   }
 }
 
-/** Erases a ring, whoever's it was. @returns false when the flash fails */
-export function eraseBacklog(flash: Flash, first: number, sectors: number): boolean {
+/**
+ * Erases a ring, whoever's it was.
+ * @param between called after each sector: a whole ring takes longer than a watchdog waits
+ * @returns false when the flash fails
+ */
+export function eraseBacklog(flash: Flash, first: number, sectors: number, between?: () => void): boolean {
   let erased = true;
-  for (let sector = first; sector < first + sectors; sector++) erased = flash.erase(sector) && erased;
+  for (let sector = first; sector < first + sectors; sector++) {
+    erased = flash.erase(sector) && erased;
+    between?.();
+  }
   return erased;
 }

@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { PowerCut, VirtualFlash } from '../../boards/virtual/flash.js';
 import { SeededRandom } from '../../boards/virtual/random.js';
-import { FlashBacklog } from '../../firmware/store/flash-backlog.js';
+import { eraseBacklog, FlashBacklog } from '../../firmware/store/flash-backlog.js';
 import { freshSeed } from '../support/prng.js';
 
 const ID = new Uint8Array(8).fill(7);
@@ -298,4 +298,22 @@ test('rot in a head or in a body costs what it hits, and the rest is served', t 
     }
   }
   t.pass();
+});
+
+test("erasing a ring, whoever's it was, pauses after each sector", t => {
+  const flash = new VirtualFlash(SHAPE);
+  const { backlog } = new History(flash, 1);
+  for (let seq = 0; backlog.kept < 10; seq++) {
+    const bytes = envelope({ epoch: 1, seq });
+    if (!backlog.push(1, seq, bytes, 0, bytes.length)) break;
+    backlog.tend(seq, true);
+  }
+  t.true(open(flash).count >= 10);
+  const beside = flash.image.slice(0, RING.first * SHAPE.sectorBytes);
+  let fed = 0;
+  t.true(eraseBacklog(flash, RING.first, RING.sectors, () => fed++));
+  t.is(fed, RING.sectors);
+  t.is(open(flash).count, 0);
+  t.deepEqual(flash.image.slice(0, RING.first * SHAPE.sectorBytes), beside);
+  t.true(flash.image.slice(RING.first * SHAPE.sectorBytes).every(byte => byte === 0xff));
 });
