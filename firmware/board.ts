@@ -1,6 +1,6 @@
 /** What a board under boards/ says of itself, in its `pins.ts`. */
 import type { DeviceLink, LinkEvents } from './links/link.js';
-import type { Flash, Random, Uptime } from './ports.js';
+import type { Flash, Random, Rtc, Uptime } from './ports.js';
 import type { BoardSettings } from './seal/index.js';
 import type { Source } from './sensors/source.js';
 
@@ -36,6 +36,8 @@ export interface BoardPins {
   readonly buttonHeld: () => boolean;
   /** Opens the pin of the lamp. Called once; the function that it returns is called at each change. */
   readonly lamp: () => (on: boolean) => void;
+  /** A clock chip, if one is wired. Called once; opens nothing yet. */
+  readonly rtc?: () => Rtc;
   /** The sensors that are wired. Opens nothing yet: a source opens its sensor when it is first polled. */
   readonly sources: (ports: BoardPorts) => Source[];
 }

@@ -72,7 +72,8 @@ class Main {
     const flash = board.flash();
     const keys = new KeyStore(flash);
     const settings = new SettingsStore(flash, SETTINGS_AT);
-    const forget = () => (eraseBacklog(flash, BACKLOG_AT, board.backlogSectors) ? '' : 'flash erase failed');
+    const forget = () =>
+      eraseBacklog(flash, BACKLOG_AT, board.backlogSectors, feedWatchdog) ? '' : 'flash erase failed';
     // Both only answer what has come, which is after this.
     const wire: Wire = { send: (buffer, from, to) => this.#cable.send(buffer, from, to) };
     this.#provisioning = new Provisioning(
@@ -144,7 +145,17 @@ class Main {
     const { random } = this.#ports;
     const sources = board.sources(this.#ports);
     const device = new Device(
-      { digest, uptime, random, wire, board: { freeMemoryBytes }, keys, backlog, sources },
+      {
+        digest,
+        uptime,
+        random,
+        wire,
+        board: { freeMemoryBytes },
+        keys,
+        backlog,
+        sources,
+        ...(board.rtc && { rtc: board.rtc() }),
+      },
       {
         firmware: FIRMWARE,
         restart: this.#restarts.reason,

@@ -1,6 +1,6 @@
 /**
- * The Moddable SDK's sensor drivers, which its published typings lack. Boards import them and pass them to the
- * sources; nothing in this folder does.
+ * The Moddable SDK's drivers, which its published typings lack. Boards import them and pass them to the sources;
+ * nothing in this folder does.
  */
 declare module 'embedded:sensor/Humidity-Temperature/SHT3x' {
   class SHT3x {
@@ -32,4 +32,14 @@ declare module 'embedded:sensor/Barometer-Temperature/BMP280' {
     close(): void;
   }
   export default BMP280;
+}
+
+declare module 'embedded:RTC/DS3231' {
+  class DS3231 {
+    constructor(options: { clock: object });
+    /** Unix time in ms, whole seconds; undefined while the chip is stopped. */
+    time: number | undefined;
+    close(): void;
+  }
+  export default DS3231;
 }
