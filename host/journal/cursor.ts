@@ -14,6 +14,7 @@
 import { crc32 } from 'node:zlib';
 import { Fault } from '../fault.js';
 import type { Storage, StorageFile } from '../ports.js';
+import { MAX_OFFSET } from './entry.js';
 
 export type OffsetRange = readonly [from: number, to: number];
 
@@ -197,10 +198,11 @@ export function decodeSlot(bytes: Uint8Array): Slot | undefined {
   try {
     const slot = JSON.parse(text) as Slot & { cursor: number };
     const whole = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
-    if (slot.cursor !== 1 || !whole(slot.generation) || !whole(slot.offset)) return undefined;
+    const place = (n: unknown) => whole(n) && (n as number) <= MAX_OFFSET;
+    if (slot.cursor !== 1 || !whole(slot.generation) || !place(slot.offset)) return undefined;
     const ranges = slot.ranges;
     if (!Array.isArray(ranges) || ranges.length > MAX_RANGES) return undefined;
-    if (!ranges.every(r => Array.isArray(r) && whole(r[0]) && whole(r[1]) && r[1] > r[0])) return undefined;
+    if (!ranges.every(r => Array.isArray(r) && place(r[0]) && place(r[1]) && r[1] > r[0])) return undefined;
     return {
       generation: slot.generation,
       offset: slot.offset,

@@ -87,6 +87,12 @@ export interface Damage {
 
 export type DamageListener = (damage: Damage) => void;
 
+/**
+ * Offsets stay far below what a number holds exactly: a planted name or cursor near 2^53 would leave none to give
+ * out. A million readings a second take 142 years to get there.
+ */
+export const MAX_OFFSET = 2 ** 52;
+
 /** Longest payload of one line. A frame is at most 4,096 bytes. */
 export const MAX_PAYLOAD_BYTES = 8192;
 export const MAX_LINK_CHARS = 128;

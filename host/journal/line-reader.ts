@@ -3,7 +3,7 @@
  * isn't one of the five kinds is refused like a damaged one.
  */
 import { crc32 } from 'node:zlib';
-import type { DevicePosition, Entry, GapEntry, ReadingEntry } from './entry.js';
+import { type DevicePosition, type Entry, type GapEntry, MAX_OFFSET, type ReadingEntry } from './entry.js';
 import { FORMAT, isDevice, type PreviousSegment, TRAILER_BYTES } from './line-writer.js';
 import { payloadTag8 } from './payload.js';
 
@@ -178,16 +178,20 @@ function whole(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+function offset(value: unknown): value is number {
+  return whole(value) && value <= MAX_OFFSET;
+}
+
 function place(value: unknown): value is [number, number] {
   return Array.isArray(value) && value.length === 2 && whole(value[0]) && whole(value[1]);
 }
 
 function header({ journal, first, at, prev, devices }: Record<string, unknown>): HeaderLine | undefined {
-  if (journal !== FORMAT || !whole(first) || !whole(devices) || !Number.isSafeInteger(at)) return undefined;
+  if (journal !== FORMAT || !offset(first) || !whole(devices) || !Number.isSafeInteger(at)) return undefined;
   let previous: PreviousSegment | undefined;
   if (prev !== null) {
     previous = prev as PreviousSegment;
-    if (typeof previous !== 'object' || !whole(previous.first) || !whole(previous.last)) return undefined;
+    if (typeof previous !== 'object' || !offset(previous.first) || !offset(previous.last)) return undefined;
     if (!whole(previous.bytes)) return undefined;
   }
   return { kind: 'header', first, at: at as number, previous, devices };
@@ -205,7 +209,7 @@ function device({ d, e, q, g, f, n, m }: Record<string, unknown>): DeviceLine | 
 }
 
 function gap({ o, t, l, d, from, to }: Record<string, unknown>): GapEntry | undefined {
-  if (!whole(o) || !Number.isSafeInteger(t) || typeof l !== 'string' || !isDevice(d)) return undefined;
+  if (!offset(o) || !Number.isSafeInteger(t) || typeof l !== 'string' || !isDevice(d)) return undefined;
   if (!place(from) || !place(to)) return undefined;
   return { kind: 'gap', at: t as number, link: l, device: d, from, to, offset: o };
 }

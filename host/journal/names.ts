@@ -2,17 +2,19 @@
  * Names in the journal's directory. A segment is called by the offset of its header, 20 digits, so that names
  * sort as offsets do. Everything else in the directory is left alone.
  */
+import { MAX_OFFSET } from './entry.js';
+
 const SEGMENT = /^[0-9]{20}\.jsonl$/;
 
 export function segmentName(first: number): string {
   return `${String(first).padStart(20, '0')}.jsonl`;
 }
 
-/** The offset in a segment's name; undefined for other files, and beyond 2^53 - 1. */
+/** The offset in a segment's name; undefined for other files, and beyond `MAX_OFFSET`. */
 export function segmentFirst(name: string): number | undefined {
   if (!SEGMENT.test(name)) return undefined;
   const first = Number(name.slice(0, 20));
-  return Number.isSafeInteger(first) && first > 0 ? first : undefined;
+  return first > 0 && first <= MAX_OFFSET ? first : undefined;
 }
 
 /** The segments among the names of a directory, ascending. */

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { Cursor, decodeSlot } from '../../../host/journal/cursor.js';
+import { MAX_OFFSET } from '../../../host/journal/entry.js';
 import { FaultyStorage } from './faulty-storage.js';
 
 const DIRECTORY = '/cursors';
@@ -96,7 +97,7 @@ test('a disk without space or with errors: the old place stands, and saving work
 test('saving never takes more room than the files already have', async t => {
   const storage = new FaultyStorage();
   const cursor = await open(storage);
-  const most = Number.MAX_SAFE_INTEGER;
+  const most = MAX_OFFSET;
   await cursor.save(
     most - 100,
     Array.from({ length: 8 }, (_, i) => [most - 90 + i * 10, most - 85 + i * 10] as const),

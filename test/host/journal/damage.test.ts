@@ -1,5 +1,7 @@
+import { crc32 } from 'node:zlib';
 import test from 'ava';
 import { walk } from '../../../host/journal/check.js';
+import { decodeSlot } from '../../../host/journal/cursor.js';
 import type { Damage, Entry } from '../../../host/journal/entry.js';
 import { segmentName, segmentsIn } from '../../../host/journal/names.js';
 import { repair } from '../../../host/journal/repair.js';
@@ -197,6 +199,21 @@ test('a snapshot that is not whole in the last segment: the one before says wher
   t.is(journal.positions.get(A)?.seq, 29);
   t.is(journal.positions.get(B)?.seq, 29);
   t.is(journal.positions.get(A)?.readings, 30);
+});
+
+test('a name and a cursor at the end of all numbers leave offsets to go on with', async t => {
+  const storage = await sound();
+  const planted = await storage.open(`${DIRECTORY}/00009007199254740991.jsonl`, 'create');
+  await planted.write(Buffer.from('{"journal":1,"first":9007199254740991'), 0);
+  const journal = await open(storage, OPTIONS);
+  await store(journal, reading(A, 1, 30));
+  t.true(journal.nextOffset < 1000);
+  t.deepEqual((await readAll(journal, 0)).map(key), [...ALL, 'aa 1.30']);
+  const bytes = Buffer.from('{"cursor":1,"generation":7,"offset":9007199254740991,"ranges":[]');
+  t.is(
+    decodeSlot(Buffer.concat([bytes, Buffer.from(`,"c":"${crc32(bytes).toString(16).padStart(8, '0')}"}`)])),
+    undefined,
+  );
 });
 
 test('strange files in the directory are left alone', async t => {
