@@ -55,6 +55,7 @@ export class LinkSession implements LinkHandler {
   #challengeMs = FIRST_CHALLENGE_MS;
   #timer: Timer | undefined;
   #closed = false;
+  #toldTooFar = false;
 
   /** `opened`: a hello was authentic. `ended`: the session is over, or the link; each may come more than once. */
   constructor(
@@ -182,6 +183,7 @@ export class LinkSession implements LinkHandler {
     const reason = gate.up(this.#helloBudget);
     if (reason !== '') {
       this.refuse(reason, buffer, from, to);
+      if (reason === 'epoch-too-far') this.#tellTooFar();
       return;
     }
     if (repeated) {
@@ -198,6 +200,16 @@ export class LinkSession implements LinkHandler {
       return;
     }
     this.#open(entry, entry.down, buffer);
+  }
+
+  /** Forged, or a device that this keyring has lost sight of: only its owner can tell, and help. */
+  #tellTooFar(): void {
+    if (this.#toldTooFar) return;
+    this.#toldTooFar = true;
+    const { gate, log } = this.#shared;
+    const { epoch } = gate.message;
+    const remedy = 'if it is genuine: sovereign device resync';
+    log.warn('epoch-too-far', { device: gate.entry?.id, link: this.link.name, epoch, remedy });
   }
 
   #open(entry: KeyringEntry, down: Uint8Array, buffer: Uint8Array): void {

@@ -112,6 +112,17 @@ test('an epoch before the base of the keyring cannot be verified, and says so', 
   t.deepEqual(rig.story(), ['5/0']);
 });
 
+test('a hello from too far ahead is told with its remedy, once a link', async t => {
+  const device = identity();
+  const rig = await Rig.start(t, [device.entry()]);
+  const { peer } = rig.connect(device);
+  peer.hello({ epoch: 5_000 });
+  peer.hello({ epoch: 5_001 });
+  t.is(rig.count('refused:epoch-too-far'), 2);
+  const told = { device: device.idText, epoch: 5_000, remedy: 'if it is genuine: sovereign device resync' };
+  t.like(rig.events('epoch-too-far'), { length: 1, 0: told });
+});
+
 test('10,000 forged epochs a second: derivations stay within the budget, and honest devices go on', async t => {
   const honest = [1, 2, 3].map(identity);
   const victim = identity(50);
