@@ -29,7 +29,7 @@
 	#error "native/chip: unknown platform"
 #endif
 
-/* As in firmware/native/chip/system.d.ts. */
+/* As in firmware/native/chip/chip.d.ts. */
 enum { kPowerOn, kWatchdog, kReset, kBrownout };
 
 #define RETAINED_BYTES 160
@@ -97,6 +97,8 @@ void xs_sovereign_start_cause(xsMachine *the)
 void xs_sovereign_restart(xsMachine *the)
 {
 #if PICO_BUILD
+	/* What was said last is still on its way out over USB, from interrupts. */
+	busy_wait_ms(50);
 	watchdog_reboot(0, 0, 0);
 	while (1) tight_loop_contents();
 #else

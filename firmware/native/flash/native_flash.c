@@ -1,8 +1,9 @@
 /*
  * A raw flash region (firmware/ports.ts, Flash): sectors of 4,096 bytes, programmed by 256.
  *
- * RP2040: the region ends where the SDK's two sectors of preferences begin (_MODPREF_start), far above the program,
- * so that neither a new program nor a preference ever touches it. The chip runs from the same flash, which is gone
+ * RP2040: the region is the 128 sectors before the SDK's two of preferences (_MODPREF_start), far above the program, so
+ * that neither a new program nor a preference ever touches it. Where it begins does not depend on how many sectors a
+ * program opens: the keys lie at its beginning, and stay where they are when a backlog grows. The chip runs from the same flash, which is gone
  * while it is written: interrupts are off for an erase (45 ms, at worst 400) and for each page (0.4 ms, at worst 3),
  * the pico-sdk's functions run from RAM, and a page is copied to the stack first, as a source may lie in flash too.
  * ESP32: a data partition called `sovereign` (boards/<board>/partitions.csv).
@@ -19,8 +20,8 @@
 	#include "hardware/sync.h"
 	extern uint8_t __start_unused_space, _MODPREF_start;
 	static uint32_t gSectors;
-	#define REGION_END ((uint32_t)&_MODPREF_start - XIP_BASE)
-	#define REGION_START (REGION_END - gSectors * SECTOR_BYTES)
+	#define REGION_SECTORS 128
+	#define REGION_START ((uint32_t)&_MODPREF_start - XIP_BASE - REGION_SECTORS * SECTOR_BYTES)
 #elif defined(ESP32) || ESP32
 	#include "esp_partition.h"
 	static const esp_partition_t *gPartition;
@@ -35,7 +36,8 @@ void xs_sovereign_flash_open(xsMachine *the)
 	xsIntegerValue sectors = xsmcToInteger(xsArg(0));
 	if ((sectors < 1) || (sectors > 2048)) xsRangeError("flash: sectors");
 #if PICO_BUILD
-	if ((uint32_t)&__start_unused_space > (uint32_t)&_MODPREF_start - (uint32_t)sectors * SECTOR_BYTES)
+	if (sectors > REGION_SECTORS) xsRangeError("flash: the region has 128 sectors");
+	if ((uint32_t)&__start_unused_space > XIP_BASE + REGION_START)
 		xsRangeError("flash: the program lies where the region should");
 #else
 	gPartition = esp_partition_find_first(ESP_PARTITION_TYPE_DATA, ESP_PARTITION_SUBTYPE_ANY, "sovereign");
