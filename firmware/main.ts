@@ -34,6 +34,8 @@ import { SETTINGS_SECTORS, SettingsStore } from './store/settings.js';
 const FIRMWARE = 'sovereign-edge 0.1.0';
 const TICK_MS = 10;
 const WATCHDOG_MS = 8_000;
+/** Before a board that could not even be put together tries again. */
+const UNMADE_MS = 5_000;
 const CAUSES = ['power-on', 'watchdog', 'reset', 'brown-out'];
 /** Layout of the region: keys, settings, one sector to spare, backlog. Never changed once boards are in the field. */
 const SETTINGS_AT = KEY_STORE_SECTORS;
@@ -104,8 +106,11 @@ class Main {
   /** Records why, and starts anew. */
   fail(error: unknown): void {
     this.#restarts.fault(`${error}`);
-    this.say(`fault: ${error}`);
-    restart();
+    try {
+      this.say(`fault: ${error}`);
+    } finally {
+      restart();
+    }
   }
 
   tick(): void {
@@ -184,12 +189,14 @@ class Main {
 
   #poll(nowMs: number, device: Device): void {
     if (!this.#started(device)) return;
-    const linkMs = this.#link?.poll() ?? 0;
-    const deviceMs = device.poll();
+    // What wakes from within a poll must not be forgotten at the end of it.
+    this.#pollAtMs = Number.POSITIVE_INFINITY;
     this.#link?.poll();
+    const deviceMs = device.poll();
+    const linkMs = this.#link?.poll() ?? 0;
     this.#alive?.polled();
     this.#restarts.running(nowMs);
-    this.#pollAtMs = uptimeMs() + Math.min(linkMs, deviceMs);
+    this.#pollAtMs = Math.min(this.#pollAtMs, uptimeMs() + Math.min(linkMs, deviceMs));
   }
 
   #started(device: Device): boolean {
@@ -236,7 +243,8 @@ function failed(error: unknown): void {
     // Nothing to say it with: the retained memory tells the next boot, if there is one.
     const restarts = new Restarts({ read: readRetained, write: writeRetained });
     restarts.fault(`${error}`);
-    restart();
+    // Not at once: it will fail again, and the wait after fast restarts is where it never got to.
+    Timer.repeat(restart, UNMADE_MS);
   }
 }
 

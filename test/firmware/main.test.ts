@@ -137,6 +137,9 @@ test('a program that fails at each start waits longer and longer before it takes
   };
   for (let i = 0; i < 3; i++) {
     host.boot();
+    host.run(4_000);
+    t.is(machine.chip.ended, '', 'not at once');
+    host.run(2_000);
     t.is(machine.chip.ended, 'restart');
   }
   machine.sources = () => [];

@@ -52,7 +52,7 @@ test('what the search looks for is found', t => {
   for (const text of ['// Math.random', '/* rng */ a.random()', 'random.fill(key)', "import 'native/random'"])
     t.notRegex(code(text), INSECURE, text);
   t.regex('x = rand();', INSECURE_C);
-  t.notRegex('get_rand_32(); esp_fill_random(out, size); bootloader_random_enable();', INSECURE_C);
+  t.notRegex('get_rand_64(); esp_fill_random(out, size); bootloader_random_enable();', INSECURE_C);
 });
 
 test('native code takes its random from the chip alone', t => {
@@ -61,7 +61,9 @@ test('native code takes its random from the chip alone', t => {
   for (const path of natives)
     t.notRegex(withoutComments(readFileSync(join(root, path), 'utf8')), INSECURE_C, path);
   const random = withoutComments(readFileSync(join(root, 'firmware/native/random/native_random.c'), 'utf8'));
-  t.regex(random, /get_rand_32\(\)/);
+  t.regex(random, /get_rand_64\(\)/);
+  t.regex(random, /rosc_hw->randombit/);
+  t.regex(random, /sovereignSha256End\(&hash, out\)/);
   t.regex(random, /esp_fill_random\(out, size\)/);
 });
 
