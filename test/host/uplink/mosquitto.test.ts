@@ -81,7 +81,9 @@ for (const [name, protocol, start] of PLACES) {
     for (let i = 0; i < 600; i++) journal.add(devices[i % 3].entry(i));
     const { uplink } = uplinkTo(t, broker.url, protocol, journal, cursor, { readingTopic: true });
     uplink.start();
-    await until(() => uplink.state.drained && heard.length >= 1201, 'a drained journal');
+    const arrived = (kind: string) => heard.filter(({ topic }) => topic.endsWith(kind)).length;
+    const all = () => arrived('/sealed') >= 600 && arrived('/reading') >= 600;
+    await until(() => uplink.state.drained && all(), 'a drained journal');
     for (const { id } of devices) {
       const wanted = journal.entries.flatMap(e => (e.kind === 'reading' && e.device === id ? [e.bytes] : []));
       const got = heard.filter(({ topic }) => topic === `sovereign/1/cellar/${id}/sealed`);
