@@ -12,9 +12,10 @@
  *   3. the board's answer is held against the keys, and the mark is taken away
  *
  * The other way round, a cut between the board and the keyring would leave a board that says "provisioned already"
- * with keys that are nowhere: the root is not stored, so only the button would help. A board that refuses, or that
- * turns out to have taken nothing, takes its entry back with it, and the id is not used again. When nobody can tell,
- * the entry stays pending, and running the command again settles it: the board names its id.
+ * with keys that are nowhere: the root is not stored, so only the button would help. What was handed out stays in the
+ * keyring, also when the board seems to refuse: what a cable brings may be the late answer to an earlier question, from
+ * a board that takes the keys after all. Such an entry is pending and harmless, and running the command again settles
+ * it, since the board names its id.
  */
 import {
   type BoardAnswer,
@@ -78,11 +79,10 @@ export async function provisionBoard(
   step(`${entry.name} gets the id ${keys.id}; its keys are in the keyring, pending`);
   const answer = await hand(keys, { ...options.settings, name: entry.name }, ports);
   if (answer !== '') {
-    await withdraw(keys.id, options, ports);
     throw new Fault(
       'board-refused',
-      `the board on ${options.port} did not take its keys: ${answer}`,
-      'run this again; if that does not help, erase its flash and flash it anew',
+      `the board on ${options.port} did not take its keys: ${answer}; the keyring has them as pending, under ${entry.name}`,
+      `run this again; sovereign device remove ${keys.id} gives the entry up`,
     );
   }
   step('the board has read its keys back, and they are the right ones');
@@ -159,17 +159,19 @@ async function hand(keys: DeviceKeys, settings: BoardSettings, ports: ProvisionP
   for (let attempt = 0; attempt < 2; attempt++) {
     const answer = await ports.talk.provision({ id, chain, down, settings });
     if ('silent' in answer) silence = answer.silent;
-    else if (!answer.ok) return answer.reason;
-    else if (toHex(answer.id) === keys.id && toHex(answer.check) === expected) return '';
+    else if (!answer.ok) {
+      if (attempt === 0) return answer.reason;
+      throw untold(answer.reason); // perhaps because it has taken them meanwhile
+    } else if (toHex(answer.id) === keys.id && toHex(answer.check) === expected) return '';
     else throw untold('it answers for other keys than it was given');
     // The answer was lost, or the keys never came: the board knows.
     const board = await ports.talk.who();
     if ('silent' in board) throw untold(board.silent);
     const ours = board.id !== undefined && toHex(board.id) === keys.id;
     if (ours && board.state === 'provisioned') return '';
-    if (!board.open) return `it says ${board.state} now`;
+    if (!board.open) throw untold(`it says ${board.state} now`);
   }
-  return silence; // twice, and it says itself that it has none
+  throw untold(silence);
 
   function untold(why: string): Fault {
     return new Fault(
@@ -197,15 +199,6 @@ async function confirm(id: string, options: ProvisionOptions, ports: ProvisionPo
       'the gateway can serve it as it is; run this again to take the mark away',
       error,
     );
-  }
-}
-
-/** Undoes step 1: the board has taken nothing. A keyring that can't be written any more keeps a harmless entry. */
-async function withdraw(id: string, options: ProvisionOptions, ports: ProvisionPorts): Promise<void> {
-  try {
-    await editKeyring(ports.files, options.keyringFile, draft => draft.remove(id));
-  } catch {
-    ports.step(`the entry ${id} stays in the keyring, pending; sovereign device remove ${id} takes it away`);
   }
 }
 
