@@ -170,6 +170,7 @@ async function scan(
   pass: Pass,
 ): Promise<void> {
   const ends: number[] = [];
+  const holes: number[] = [];
   let devices = 0;
   let damagedBytes = 0;
   while (await scanner.fill()) {
@@ -177,8 +178,10 @@ async function scan(
       if (line === 'damaged' || line === 'torn') {
         if (line === 'damaged') pass.damagedLines++;
         damagedBytes += scanner.bytes;
+        holes.push(scanner.at);
       } else if (line === 'blank') {
         damagedBytes += scanner.bytes;
+        holes.push(scanner.at);
       } else if (line.kind === 'header') {
         if (scanner.at === 0 && line.first === first) pass.header = line;
       } else if (line.kind === 'device') {
@@ -200,6 +203,10 @@ async function scan(
     pass.synced = proven;
     settle(proven, ends, into, pass);
   }
+  // Of what was never synced, a power cut keeps any part. Past a hole nothing is taken up: a receipt for what stands
+  // behind it would have the device forget what stood in it.
+  const hole = holes.find(at => at >= pass.synced);
+  if (hole !== undefined) pass.tail.length = ends.filter(end => end <= hole).length;
   pass.complete = pass.header !== undefined && pass.header.devices === devices;
   // Whatever offsets stood in damaged lines are burnt as well.
   pass.highest += Math.ceil(damagedBytes / MIN_ENTRY_BYTES);
