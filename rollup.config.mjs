@@ -1,21 +1,36 @@
 // Bundles what `tsc` has written to build/: the host's one program and the firmware's modules.
 // Packages of the registry stay outside the bundle: some of them carry native parts.
-import { chmodSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 
 const external = id => builtinModules.includes(id.replace(/^node:/, '')) || !/^[./]|^\0/.test(id);
 
+const PROGRAM = 'dist/sovereign.mjs';
+
+/** Chunks of an earlier build may have other names. */
+const fresh = {
+  name: 'fresh',
+  generateBundle: () => rmSync('dist/parts', { recursive: true, force: true }),
+};
+
 const executable = {
   name: 'executable',
-  writeBundle: ({ file }) => file && chmodSync(file, 0o755),
+  writeBundle: () => chmodSync(PROGRAM, 0o755),
 };
 
 export default [
   {
-    input: 'build/host/cli/main.js',
-    output: { file: 'dist/sovereign.mjs', format: 'es', banner: '#!/usr/bin/env node' },
+    // Each command is a part of its own, loaded when it is run.
+    input: { sovereign: 'build/host/cli/main.js' },
+    output: {
+      dir: 'dist',
+      format: 'es',
+      entryFileNames: '[name].mjs',
+      chunkFileNames: 'parts/[name].mjs',
+      banner: chunk => (chunk.isEntry ? '#!/usr/bin/env node' : ''),
+    },
     external,
-    plugins: [executable],
+    plugins: [fresh, executable],
   },
   {
     input: { seal: 'build/firmware/seal/index.js', device: 'build/firmware/device.js' },

@@ -1,43 +1,42 @@
-/** `sovereign`: registers the commands and turns what they throw into exit statuses. */
+/**
+ * `sovereign`: registers the commands and turns what they throw into exit statuses.
+ *
+ * Half of a start is loading modules, so the module of one command is loaded when the first argument names it, and
+ * all of them only where all are to be listed: for help, and for a word that is none of them.
+ */
 import { Command, CommanderError } from 'commander';
 import { Fault } from '../fault.js';
 import { systemTerminal } from '../node/terminal.js';
 import { version } from '../version.js';
-import { register as device } from './device.js';
-import { register as doctor } from './doctor.js';
-import { register as flash } from './flash.js';
-import { register as gateway } from './gateway.js';
-import { register as init } from './init.js';
-import { register as journal } from './journal.js';
 import { printable } from './output.js';
-import { register as simulate } from './simulate.js';
-import { register as start } from './start.js';
-import { register as status } from './status.js';
-import { register as subscribe } from './subscribe.js';
-import { register as verify } from './verify.js';
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
+
+const COMMANDS: Readonly<Record<string, () => Promise<{ register(program: Command): void }>>> = {
+  init: () => import('./init.js'),
+  gateway: () => import('./gateway.js'),
+  device: () => import('./device.js'),
+  flash: () => import('./flash.js'),
+  simulate: () => import('./simulate.js'),
+  subscribe: () => import('./subscribe.js'),
+  verify: () => import('./verify.js'),
+  journal: () => import('./journal.js'),
+  status: () => import('./status.js'),
+  doctor: () => import('./doctor.js'),
+  start: () => import('./start.js'),
+};
 
 const program = new Command('sovereign')
   .description('Sealed sensor readings, from the pin to the subscriber, without loss')
   .version(version)
   .showHelpAfterError('(--help tells what is expected)');
 
-for (const register of [
-  init,
-  gateway,
-  device,
-  flash,
-  simulate,
-  subscribe,
-  verify,
-  journal,
-  status,
-  doctor,
-  start,
-])
+const named = process.argv[2] ?? '';
+for (const name of Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMANDS)) {
+  const { register } = await COMMANDS[name]();
   register(program);
+}
 overrideExit(program);
 
 try {

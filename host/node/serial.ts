@@ -10,7 +10,7 @@
  * So the name in /dev is looked at twice a second, and the port closed when it is gone or stands for another.
  */
 import { stat } from 'node:fs/promises';
-import { SerialPort } from 'serialport';
+import type { SerialPort } from 'serialport';
 import { Fault, systemCode } from '../fault.js';
 import type { Clock, Link, LinkHandler, LinkSource, Log, Timer } from '../ports.js';
 
@@ -70,10 +70,11 @@ export class SerialSource implements LinkSource {
     await this.#closing;
   }
 
-  #open(): Promise<void> {
+  async #open(): Promise<void> {
     const { port: path, baud: baudRate } = this.#options;
-    return new Promise(resolve => {
-      const port = new SerialPort({ path, baudRate, hupcl: false, autoOpen: false });
+    const port = await newPort(path, baudRate);
+    if (this.#accept === undefined) return;
+    await new Promise<void>(resolve => {
       port.on('error', error => this.#link?.end(error.message)); // not always followed by `close`
       port.open(error => {
         if (error) this.#failed(error);
@@ -135,6 +136,12 @@ export class SerialSource implements LinkSource {
     this.#retry = this.#clock.after(this.#retryMs, () => void this.#open());
     this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
   }
+}
+
+/** The package takes 50 ms to load, which only those wait for who have a port. */
+async function newPort(path: string, baudRate: number): Promise<SerialPort> {
+  const { SerialPort } = await import('serialport');
+  return new SerialPort({ path, baudRate, hupcl: false, autoOpen: false });
 }
 
 class SerialLink implements Link {
@@ -209,10 +216,10 @@ function portFault(port: string, error: Error): Fault {
  * Opens a port once, for a command that talks to one board.
  * @throws Fault `port-missing`, `port-permission`, `port-busy`, `port-failed`
  */
-export function openSerial(options: SerialOptions, accept: (link: Link) => LinkHandler): Promise<Link> {
+export async function openSerial(options: SerialOptions, accept: (link: Link) => LinkHandler): Promise<Link> {
   const { port: path, baud: baudRate } = options;
+  const port = await newPort(path, baudRate);
   return new Promise((resolve, reject) => {
-    const port = new SerialPort({ path, baudRate, hupcl: false, autoOpen: false });
     const link = new SerialLink(port, options);
     port.on('error', error => link.end(error.message));
     port.on('close', (error: Error | null) => link.end(error?.message ?? 'closed'));
