@@ -5,34 +5,14 @@
  */
 import { Fault } from '../fault.js';
 import type { Entry, ReadingEntry } from '../journal/entry.js';
-import { isEnvelope } from '../journal/payload.js';
 import type { BrokerMessage, BrokerSession, Clock, Timer } from '../ports.js';
+import { readingMessage, sealedMessage, statusMessage } from './messages.js';
 import { Pace } from './pace.js';
+import { ReadAhead, type UplinkReader } from './read-ahead.js';
 import { SenmlEncoder } from './senml.js';
-import { encodeStatus, type OfflineStatus } from './status.js';
+import type { OfflineStatus } from './status.js';
 import type { TimeMap } from './time-map.js';
-import {
-  readingTopic,
-  SDK_CONTENT_TYPE,
-  SEALED_CONTENT_TYPE,
-  SENML_CONTENT_TYPE,
-  STATUS_CONTENT_TYPE,
-  sealedTopic,
-  statusTopic,
-} from './topics.js';
 import { type Slot, Window } from './window.js';
-
-/** Entries asked of the journal at a time, and kept ready at most twice. */
-const READ_ENTRIES = 256;
-
-/** What is read of the journal, durable entries only. */
-export interface UplinkReader {
-  /** Everything below has been handed out. */
-  readonly offset: number;
-  /** None at the durable end. */
-  next(maxEntries: number): Promise<readonly Entry[]>;
-  close(): Promise<void>;
-}
 
 export interface PublisherOptions {
   readonly site: string;
@@ -79,13 +59,10 @@ export class Publisher {
   readonly #window: Window;
   readonly #pace: Pace;
   readonly #senml: SenmlEncoder;
-  #entries: Entry[] = [];
-  #nextEntry = 0;
+  readonly #journal: ReadAhead;
   /** The messages of the entry that is being published. */
   #messages: Message[] = [];
   #inFlight = 0;
-  #reading = false;
-  #atEnd = false;
   #statusDue = true;
   #saidDrained = false;
   #pumping = false;
@@ -105,6 +82,14 @@ export class Publisher {
     this.#window = new Window(ports.reader.offset);
     this.#pace = new Pace(ports.clock, options.replayPerSecond);
     this.#answeredAt = ports.clock.monotonic();
+    this.#journal = new ReadAhead(ports.reader, {
+      arrived: entries => this.#lookAhead(entries),
+      settled: () => {
+        this.#settle();
+        this.#pump();
+      },
+      failed: fault => events.failed(fault),
+    });
   }
 
   get cursor(): number {
@@ -121,12 +106,7 @@ export class Publisher {
 
   /** Everything durable has been acknowledged. */
   get drained(): boolean {
-    return this.#atEnd && !this.#reading && this.#taken && this.#window.size === 0;
-  }
-
-  /** Nothing that the reader has handed out waits to be published. */
-  get #taken(): boolean {
-    return this.#nextEntry === this.#entries.length && this.#messages.length === 0;
+    return this.#journal.exhausted && this.#messages.length === 0 && this.#window.size === 0;
   }
 
   start(): void {
@@ -136,7 +116,7 @@ export class Publisher {
 
   /** The journal has more. */
   wake(): void {
-    this.#atEnd = false;
+    this.#journal.wake();
     this.#pump();
   }
 
@@ -162,7 +142,7 @@ export class Publisher {
   stop(): void {
     this.#stopped = true;
     this.#halt();
-    this.#ports.reader.close().catch(() => undefined);
+    this.#journal.close();
   }
 
   #halt(): void {
@@ -181,15 +161,15 @@ export class Publisher {
       else waiting = !this.#take();
     }
     this.#pumping = false;
-    if (!this.#halted && this.#entries.length - this.#nextEntry < READ_ENTRIES) this.#read();
+    if (!this.#halted) this.#journal.fill();
   }
 
   /** Begins with the next entry; returns false when it has to wait. */
   #take(): boolean {
-    if (this.#nextEntry === this.#entries.length) return false;
-    const entry = this.#entries[this.#nextEntry];
+    const entry = this.#journal.peek();
+    if (entry === undefined) return false;
     if (entry.kind === 'reading' && !this.#mayGo(entry)) return false;
-    this.#nextEntry++;
+    this.#journal.take();
     if (entry.kind === 'reading') {
       const messages = this.#messagesOf(entry);
       const slot = this.#window.push(entry.offset, messages.length);
@@ -214,17 +194,9 @@ export class Publisher {
 
   #messagesOf(entry: ReadingEntry): BrokerMessage[] {
     const { site } = this.#options;
-    const { device, bytes } = entry;
-    const contentType = isEnvelope(bytes) ? SEALED_CONTENT_TYPE : SDK_CONTENT_TYPE;
-    const messages: BrokerMessage[] = [
-      { topic: sealedTopic(site, device), payload: bytes, retain: false, contentType },
-    ];
-    if (!this.#options.readingTopic) return messages;
-    const json = this.#senml.encode(entry);
-    if (json === undefined) return messages;
-    const topic = readingTopic(site, device);
-    messages.push({ topic, payload: json, retain: false, contentType: SENML_CONTENT_TYPE });
-    return messages;
+    const sealed = sealedMessage(site, entry);
+    const reading = this.#options.readingTopic ? readingMessage(site, entry, this.#senml) : undefined;
+    return reading === undefined ? [sealed] : [sealed, reading];
   }
 
   #publish({ message, slot }: Message): void {
@@ -248,34 +220,6 @@ export class Publisher {
     if (this.#inFlight === 0) this.#idle?.();
     this.#settle();
     this.#pump();
-  }
-
-  #read(): void {
-    if (this.#reading || this.#atEnd) return;
-    this.#reading = true;
-    // Cleared when the journal wakes us while we read: then what we read is not the end.
-    this.#atEnd = true;
-    this.#ports.reader.next(READ_ENTRIES).then(
-      entries => {
-        this.#reading = false;
-        if (this.#stopped) return;
-        if (entries.length > 0) {
-          this.#lookAhead(entries);
-          this.#atEnd = false;
-          this.#entries = [...this.#entries.slice(this.#nextEntry), ...entries];
-          this.#nextEntry = 0;
-        } else this.#settle();
-        this.#pump();
-      },
-      error => {
-        this.#reading = false;
-        this.#atEnd = false;
-        if (this.#stopped) return;
-        this.#events.failed(
-          new Fault('journal-read', `can't read the journal: ${String(error)}`, 'Check the disk.', error),
-        );
-      },
-    );
   }
 
   /** What is published after them may say when earlier readings were taken. */
@@ -331,15 +275,6 @@ export class Publisher {
       this.#answered();
     });
   }
-}
-
-function statusMessage(
-  site: string,
-  gateway: string,
-  status: Parameters<typeof encodeStatus>[0],
-): BrokerMessage {
-  const topic = statusTopic(site, gateway);
-  return { topic, payload: encodeStatus(status), retain: true, contentType: STATUS_CONTENT_TYPE };
 }
 
 function refused(topic: string, error: Error): Fault {

@@ -9,7 +9,8 @@ import type { Broker, BrokerOptions, BrokerSession, Clock, Log, Random, Timer } 
 import { Backoff } from './backoff.js';
 import { brokerName } from './broker-name.js';
 import { CursorKeeper, type UplinkCursor } from './cursor-keeper.js';
-import { Publisher, type PublisherOptions, type UplinkReader } from './publisher.js';
+import { Publisher, type PublisherOptions } from './publisher.js';
+import type { UplinkReader } from './read-ahead.js';
 import { encodeStatus } from './status.js';
 import { TimeMap } from './time-map.js';
 import { STATUS_CONTENT_TYPE, statusTopic } from './topics.js';
