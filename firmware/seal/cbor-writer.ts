@@ -24,7 +24,7 @@ export class CborWriter {
   /** Nothing is written here or past it; -1 after a refusal. */
   #limit: number;
   readonly #view: DataView;
-  readonly #single = new DataView(new ArrayBuffer(4));
+  readonly #scratch = new DataView(new ArrayBuffer(4));
 
   constructor(buffer: Uint8Array) {
     this.buffer = buffer;
@@ -66,7 +66,19 @@ export class CborWriter {
       if (whole > 0) this.#head(0x00, whole);
       else this.#head(0x20, -1 - whole);
     } else if (Math.floor(value) === value) this.#integer(value);
-    else this.#fraction(value);
+    else if (Math.fround(value) === value) this.#single(value);
+    else {
+      const at = this.position;
+      const end = at + 9;
+      if (!(value < MAX_SAFE))
+        this.refuse('not-finite'); // NaN: what is larger has no fraction
+      else if (end > this.#limit) this.refuse('overflow');
+      else {
+        this.buffer[at] = 0xfb;
+        this.#view.setFloat64(at + 1, value);
+        this.position = end;
+      }
+    }
   }
 
   /** A map's pair of a key below 24 and an unsigned integer. */
@@ -80,7 +92,11 @@ export class CborWriter {
   }
 
   bool(value: boolean): void {
-    if (this.#room(1)) this.buffer[this.position++] = value ? 0xf5 : 0xf4;
+    const at = this.position;
+    if (at < this.#limit) {
+      this.buffer[at] = value ? 0xf5 : 0xf4;
+      this.position = at + 1;
+    } else this.refuse('overflow');
   }
 
   null(): void {
@@ -171,33 +187,27 @@ export class CborWriter {
     else this.#head(0x20, -1 - value);
   }
 
-  #fraction(value: number): void {
+  /** A fraction that a single keeps: that, or the half of the same value if there is one. */
+  #single(value: number): void {
     const at = this.position;
-    if (!(value < MAX_SAFE)) {
-      this.refuse('not-finite'); // NaN: what is larger has no fraction
-    } else if (Math.fround(value) !== value) {
-      if (!this.#room(9)) return;
-      this.buffer[at] = 0xfb;
-      this.#view.setFloat64(at + 1, value);
-      this.position = at + 9;
-    } else {
-      this.#single.setFloat32(0, value);
-      this.#short(value, halfOfSingle(this.#single.getUint32(0)));
+    const end = at + 5;
+    if (end - 2 > this.#limit) {
+      this.refuse('overflow');
+      return;
     }
-  }
-
-  /** A single, or the half of the same value, -1 when there is none. */
-  #short(value: number, half: number): void {
-    const at = this.position;
-    if (!this.#room(half < 0 ? 5 : 3)) return;
-    if (half < 0) {
-      this.buffer[at] = 0xfa;
-      this.#view.setFloat32(at + 1, value);
-      this.position = at + 5;
-    } else {
+    const scratch = this.#scratch;
+    scratch.setFloat32(0, value);
+    const bits = scratch.getUint32(0);
+    const half = (bits & 0x1fff) !== 0 ? -1 : halfOfSingle(bits);
+    if (half >= 0) {
       this.buffer[at] = 0xf9;
       this.#view.setUint16(at + 1, half);
-      this.position = at + 3;
+      this.position = end - 2;
+    } else if (end > this.#limit) this.refuse('overflow');
+    else {
+      this.buffer[at] = 0xfa;
+      this.#view.setUint32(at + 1, bits);
+      this.position = end;
     }
   }
 

@@ -56,6 +56,8 @@ export class Mac0Writer {
   readonly #maxBytes: number;
   readonly #limit: number;
   readonly #prefix = new Uint8Array(PREFIX_BYTES);
+  /** Where the prefix still stands in `buffer`, but for the two bytes that `finish` has turned; -1: nowhere. */
+  #prefixAt = -1;
 
   /** @param maxBytes the longest message: 64 to 4,074 */
   constructor(maxBytes: number) {
@@ -73,6 +75,7 @@ export class Mac0Writer {
   identify(id: Uint8Array, at = 0): void {
     if (at + ID_BYTES > id.length) throw new RangeError(`a device id has ${ID_BYTES} bytes`);
     for (let i = 0; i < ID_BYTES; i++) this.#prefix[ID_AT + i] = id[at + i];
+    this.#prefixAt = -1;
   }
 
   begin(): void {
@@ -103,7 +106,13 @@ export class Mac0Writer {
     }
     const at = PAYLOAD_AT - PREFIX_BYTES - headBytes;
     const tagAt = end + TAG_HEAD_BYTES;
-    buffer.set(this.#prefix, at);
+    if (at === this.#prefixAt) {
+      buffer[at + MAC0_AT] = 0x30;
+      buffer[at + AAD_AT] = 0x40;
+    } else {
+      buffer.set(this.#prefix, at);
+      this.#prefixAt = at;
+    }
     mac.compute(buffer, at, end, buffer, tagAt);
     buffer[end] = 0x58;
     buffer[end + 1] = TAG_BYTES;

@@ -28,7 +28,12 @@ export interface RecordWriter {
 
 /** `05 48 <previous tag: 8> 06 80`: keys 5 and 6 of a reading, up to the head of the array of records. */
 const LINK_BYTES = 12;
-const PREVIOUS_AT = 2;
+/** `05 48`: key 5, bytes, 8. */
+const PREVIOUS_HEAD = 0x0500 | 0x40 | SHORT_TAG_BYTES;
+/** `06 80`: key 6, an array; its items are counted when they are known. */
+const RECORDS_HEAD = 0x0680;
+/** Room for whatever a reading has before its records, so that it needs no check. */
+const MIN_ENVELOPE_BYTES = 128;
 
 /** `a6 00 01 01 <epoch> 02`: a reading up to its sequence. */
 function openingOf(epoch: number): Uint8Array {
@@ -43,6 +48,9 @@ function openingOf(epoch: number): Uint8Array {
 /**
  * Seals the readings of one device, one after another, in one buffer. The device's side of `EnvelopeReader`.
  * Allocates nothing between `begin` and `seal`.
+ *
+ * What is the same for all readings of an epoch stays in the buffer from one to the next, and what stands before the
+ * records is written without a call for each item: on a board both are a good part of what a seal costs.
  */
 export class Sealer implements RecordWriter {
   /** The envelope is `buffer[start, start + length)` from `seal` until the next `begin`. */
@@ -52,9 +60,12 @@ export class Sealer implements RecordWriter {
   readonly #chain: KeyChain;
   readonly #digest: Digest;
   readonly #view: DataView;
-  readonly #link = new Uint8Array(LINK_BYTES);
-  readonly #linkView = new DataView(this.#link.buffer);
-  #opening = openingOf(0);
+  /** Where the opening begins, and where it ends. */
+  readonly #openingAt: number;
+  #sequenceAt = 0;
+  /** The first 8 bytes of the previous tag, as two integers: copying bytes natively would take a view of its own. */
+  #previousHigh = 0;
+  #previousLow = 0;
   #mac: Mac | undefined;
   #epoch = 0;
   #sequence = 0;
@@ -65,10 +76,13 @@ export class Sealer implements RecordWriter {
 
   /**
    * @param id 8 bytes
-   * @param maxBytes the longest envelope that fits, 64 to 4,074
+   * @param maxBytes the longest envelope that fits, 128 to 4,074
    */
   constructor(digest: Digest, id: Uint8Array, maxBytes: number = DEFAULT_ENVELOPE_BYTES) {
     if (id.length !== ID_BYTES) throw new RangeError(`a device id has ${ID_BYTES} bytes, not ${id.length}`);
+    if (!(maxBytes >= MIN_ENVELOPE_BYTES)) {
+      throw new RangeError(`maxBytes must be ${MIN_ENVELOPE_BYTES} or more, not ${maxBytes}`);
+    }
     this.#digest = digest;
     this.#chain = new KeyChain(digest);
     this.#message = new Mac0Writer(maxBytes);
@@ -76,10 +90,8 @@ export class Sealer implements RecordWriter {
     this.#payload = this.#message.payload;
     this.buffer = this.#message.buffer;
     this.#view = new DataView(this.buffer.buffer);
-    this.#link[0] = 5;
-    this.#link[1] = 0x40 | SHORT_TAG_BYTES;
-    this.#link[LINK_BYTES - 2] = 6;
-    this.#link[LINK_BYTES - 1] = 0x80; // counted when it is known
+    this.#message.begin();
+    this.#openingAt = this.#payload.position;
   }
 
   get epoch(): number {
@@ -110,8 +122,11 @@ export class Sealer implements RecordWriter {
     key.fill(0);
     this.#epoch = epoch;
     this.#sequence = 0;
-    this.#opening = openingOf(epoch);
-    this.#link.fill(0, PREVIOUS_AT, PREVIOUS_AT + SHORT_TAG_BYTES);
+    const opening = openingOf(epoch);
+    this.buffer.set(opening, this.#openingAt);
+    this.#sequenceAt = this.#openingAt + opening.length;
+    this.#previousHigh = 0;
+    this.#previousLow = 0;
     this.#message.begin();
     this.#begun = false;
   }
@@ -129,14 +144,39 @@ export class Sealer implements RecordWriter {
     this.#records = 0;
     this.#kind = kind;
     const out = this.#payload;
-    const opening = this.#opening;
-    opening[0] = (unixMs >= 0 ? 0xa7 : 0xa6) + (kind > 0 ? 1 : 0);
-    out.whole(opening);
-    out.uint(this.#sequence);
-    out.pair(3, uptimeMs);
-    if (unixMs >= 0) out.pair(4, unixMs);
-    out.whole(this.#link);
-    this.#countAt = out.position - 1;
+    const buffer = this.buffer;
+    const view = this.#view;
+    let at = this.#sequenceAt;
+    buffer[this.#openingAt] = (unixMs >= 0 ? 0xa7 : 0xa6) + (kind > 0 ? 1 : 0);
+    // The sizes that a board has most of its time are written here, others by the writer.
+    const sequence = this.#sequence;
+    if (sequence > 0xff && sequence < 0x10000) {
+      buffer[at] = 0x19;
+      view.setUint16(at + 1, sequence);
+      at += 3;
+    } else at = this.#uint(at, sequence);
+    buffer[at] = 3;
+    if (uptimeMs >>> 0 === uptimeMs && uptimeMs > 0xffff) {
+      buffer[at + 1] = 0x1a;
+      view.setUint32(at + 2, uptimeMs);
+      at += 6;
+    } else at = this.#uint(at + 1, uptimeMs);
+    if (unixMs >= 0) {
+      buffer[at] = 4;
+      if (unixMs > 0xffffffff && unixMs <= MAX_SAFE && Math.floor(unixMs) === unixMs) {
+        buffer[at + 1] = 0x1b;
+        view.setUint32(at + 2, unixMs / 0x100000000);
+        view.setUint32(at + 6, unixMs); // takes the lower 32 bits
+        at += 10;
+      } else at = this.#uint(at + 1, unixMs);
+    }
+    view.setUint16(at, PREVIOUS_HEAD);
+    view.setInt32(at + 2, this.#previousHigh);
+    view.setInt32(at + 6, this.#previousLow);
+    view.setUint16(at + 10, RECORDS_HEAD);
+    at += LINK_BYTES;
+    out.position = at;
+    this.#countAt = at - 1;
     return this;
   }
 
@@ -148,8 +188,11 @@ export class Sealer implements RecordWriter {
   }
 
   bool(label: Label, value: boolean): void {
-    this.#record(label, SenmlLabel.bool);
-    this.#payload.bool(value);
+    this.#records++;
+    const out = this.#payload;
+    out.whole(label.bytes);
+    if (out.ok) this.buffer[out.position - 1] = SenmlLabel.bool;
+    out.bool(value);
   }
 
   text(label: Label, utf8: Uint8Array, from = 0, to: number = utf8.length): void {
@@ -172,10 +215,7 @@ export class Sealer implements RecordWriter {
     const out = this.#payload;
     const mac = this.#mac;
     const records = this.#records;
-    if (mac === undefined) out.refuse('no-epoch');
-    else if (!this.#begun) out.refuse('not-begun');
-    else if (records === 0) out.refuse('no-record');
-    else if (records > MAX_RECORDS) out.refuse('too-many-records');
+    if (records === 0 || records > MAX_RECORDS || !this.#begun || mac === undefined) this.#refuse();
     this.#begun = false;
     if (this.#kind > 0) out.pair(7, this.#kind);
     if (mac === undefined || !out.ok) return 0;
@@ -185,12 +225,25 @@ export class Sealer implements RecordWriter {
     if (length === 0) return 0;
     const view = this.#view;
     const tagAt = message.tagAt;
-    const link = this.#linkView;
-    // As two integers: copying bytes natively would take a view of its own each time.
-    link.setInt32(PREVIOUS_AT, view.getInt32(tagAt));
-    link.setInt32(PREVIOUS_AT + 4, view.getInt32(tagAt + 4));
+    this.#previousHigh = view.getInt32(tagAt);
+    this.#previousLow = view.getInt32(tagAt + 4);
     this.#sequence++;
     return length;
+  }
+
+  #refuse(): void {
+    const out = this.#payload;
+    if (this.#mac === undefined) out.refuse('no-epoch');
+    else if (!this.#begun) out.refuse('not-begun');
+    else out.refuse(this.#records === 0 ? 'no-record' : 'too-many-records');
+  }
+
+  /** An unsigned integer in the fewest bytes; returns where it ends. What is none is refused. */
+  #uint(at: number, value: number): number {
+    const out = this.#payload;
+    out.position = at;
+    out.uint(value);
+    return out.position;
   }
 
   /** A record whose value is no number: its label with another key at the end. */
