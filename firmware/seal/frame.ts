@@ -51,7 +51,7 @@ export class FrameEncoder {
 export class FrameDecoder {
   /** Frames given to the callback. */
   frames = 0;
-  /** What stood between two zeros and was no frame: its checksum or a COBS code was wrong, or it was too short. */
+  /** What stood between two zeros and was no frame: too short, a wrong checksum, or COBS that is wrong or not the shortest. */
   noiseFrames = 0;
   /** What stood between two zeros and was longer than a frame may be. */
   oversized = 0;
@@ -68,6 +68,8 @@ export class FrameDecoder {
   #claimed = 0;
   /** Whether a zero stands between the last block and the next one. */
   #zeroPending = false;
+  /** Whether the last block is empty and follows a full one: a frame that ends here has a shorter encoding. */
+  #superfluous = false;
   readonly #maxFrameBytes: number;
 
   /**
@@ -111,6 +113,7 @@ export class FrameDecoder {
     this.#decoded = 0;
     this.#claimed = 0;
     this.#zeroPending = false;
+    this.#superfluous = false;
   }
 
   /** Takes what the present block claims, as far as it goes and is there. @returns where it stopped */
@@ -133,6 +136,8 @@ export class FrameDecoder {
   }
 
   #code(code: number): void {
+    // A zero follows every block but a full one, and the first follows none.
+    this.#superfluous = code === 1 && !this.#zeroPending && this.#received > 1;
     if (this.#zeroPending) this.#buffer[this.#decoded++] = 0;
     this.#zeroPending = code !== 0xff;
     this.#claimed = code - 1;
@@ -141,7 +146,7 @@ export class FrameDecoder {
   #delimiter(): void {
     const received = this.#received;
     const decoded = this.#decoded;
-    const whole = this.#claimed === 0 && decoded >= FRAME_OVERHEAD_BYTES;
+    const whole = this.#claimed === 0 && decoded >= FRAME_OVERHEAD_BYTES && !this.#superfluous;
     this.reset();
     if (received === 0) return;
     if (received > this.#maxFrameBytes) {

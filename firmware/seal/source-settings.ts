@@ -78,6 +78,7 @@ export function readSourceSettings(
 function readOne(reader: CborReader): NamedSourceSettings {
   const one: { name: string; periodMs?: number; threshold?: number; maxIntervalMs?: number } = { name: '' };
   const pairs = reader.map();
+  if (pairs === 0) reader.refuse('unexpected-key'); // what follows is not its name
   reader.key(0);
   if (reader.text()) {
     const bytes = reader.stop - reader.start;

@@ -297,6 +297,7 @@ one, two = frame(4, b'one'), frame(4, b'two')
 noise_at = lambda *parts: b''.join(parts)
 flip = bytes([one[0], one[1], one[2] ^ 1]) + one[3:]
 got = lambda *bodies: [{'type': 4, 'body': b.hex()} for b in bodies]
+full = next(f for f in (frame(4, bytes([n]) * 249) for n in range(1, 256)) if len(f) == 256)
 streams = [
     ('two frames', one + two, got(b'one', b'two'), 0, 0, 0),
     ('zeros between and around', b'\0\0' + one + b'\0\0\0' + two + b'\0', got(b'one', b'two'), 0, 0, 0),
@@ -311,6 +312,8 @@ streams = [
     ('4,096 bytes that are no frame', b'\x01' * 4096 + b'\0' + two, got(b'two'), 1, 4096, 0),
     ('4,097 bytes', b'\x01' * 4097 + b'\0' + two, got(b'two'), 0, 4097, 1),
     ('a right frame of 4,097 bytes', cobs_frame := frame(4, b'\x01' * 4075), [], 0, 4097, 1),
+    ('a full block alone', full, got(cobs_body := full[2:251]), 0, 0, 0),
+    ('an empty block after a full one, which says nothing', full[:-1] + b'\x01\0' + full, got(cobs_body), 1, 256, 0),
     ('10,000 bytes, then two frames', b'\xaa' * 10000 + b'\0' + one + two, got(b'one', b'two'), 0, 10000, 1),
 ]
 assert len(cobs_frame) == 4098
@@ -405,6 +408,7 @@ bad_settings('a list alone', 'unexpected-type', enc([]))
 bad_settings('a key that is not known', 'unexpected-key', enc(Map([(0, []), (1, 1)])))
 bad_settings('a byte after it', 'trailing-bytes', enc(Map([(0, [])])) + b'\0')
 bad_settings('a source without a name', 'unexpected-key', [Map([(1, 1000)])])
+bad_settings('an empty map before a name', 'unexpected-key', b'\xa1\x00\x81' + enc(Map()) + enc(0) + enc('a'))
 bad_settings('a name of nothing', 'length', [Map([(0, '')])])
 bad_settings('a name of 65 bytes', 'length', [Map([(0, 'x' * 65)])])
 bad_settings('a name twice', 'duplicate-key', [Map([(0, 'a')]), Map([(0, 'a')])])
