@@ -109,7 +109,7 @@ export class SdkFrameReader {
     let value = 0;
     for (; i < to && bytes[i] >= 0x30 && bytes[i] <= 0x39; i++) {
       if (i - at >= MAX_SEQUENCE_DIGITS) return -1;
-      value = value * 10 + bytes[i] - 0x30;
+      value = value * 10 + (bytes[i] - 0x30); // in this order: near 2⁵³ the sum with 0x30 would be rounded
     }
     // Also refuses the empty text, 0 and a leading zero.
     if (value < 1 || value > Number.MAX_SAFE_INTEGER || bytes[at] === 0x30) return -1;

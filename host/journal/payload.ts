@@ -8,7 +8,8 @@
  *
  * The epoch of a wrapped frame is the gateway's word; node, sequence and MAC stand in the frame itself.
  */
-import { toHex } from '../../firmware/seal/bytes.js';
+import { fromUtf8, toHex } from '../../firmware/seal/bytes.js';
+import { CborReader } from '../../firmware/seal/cbor-reader.js';
 import { CborWriter } from '../../firmware/seal/cbor-writer.js';
 import { EnvelopeReader } from '../../firmware/seal/envelope.js';
 import { Kind } from '../../firmware/seal/reading.js';
@@ -36,6 +37,8 @@ const ENVELOPE_MARK = 0x4d;
 const SDK_MARK = 0x01;
 const ARRAY_OF_FOUR = 0x84;
 const TAG_BYTES = 32;
+const MAC_TEXT = /^[0-9a-f]{64}$/;
+const SEQUENCE_TEXT = /^[1-9][0-9]*$/;
 /** Twice the longest node name (128 bytes) that the listener takes. */
 const MAX_NODE_BYTES = 256;
 
@@ -65,8 +68,9 @@ export function describePayload(bytes: Uint8Array): PayloadDescription | undefin
   const macAt = sdkMacAt(text);
   const seqAt = text.lastIndexOf('"q":', macAt, 'latin1');
   if (macAt < 0 || seqAt < 0) return undefined;
-  const seq = Number(text.toString('latin1', seqAt + 4, text.indexOf(',', seqAt + 4, 'latin1')));
-  if (!Number.isSafeInteger(seq) || seq < 1) return undefined;
+  const digits = text.toString('latin1', seqAt + 4, text.indexOf(',', seqAt + 4, 'latin1'));
+  const seq = Number(digits);
+  if (!SEQUENCE_TEXT.test(digits) || !Number.isSafeInteger(seq)) return undefined;
   return {
     device: sdkDeviceId(wrapped.node),
     epoch: wrapped.epoch,
@@ -96,40 +100,21 @@ export function encodeSdkPayload(node: string, epoch: number, frame: Uint8Array)
   return writer.buffer.subarray(0, writer.position);
 }
 
-/** Takes a wrapped frame apart; undefined when it isn't one. */
+/** Takes a wrapped frame apart; undefined when it isn't one, in its one encoding. */
 export function readSdkPayload(bytes: Uint8Array): SdkPayload | undefined {
   if (bytes[0] !== ARRAY_OF_FOUR || bytes[1] !== SDK_MARK) return undefined;
-  const node = readHead(bytes, 2, 3);
-  if (!node || node.value > MAX_NODE_BYTES || node.end + node.value > bytes.length) return undefined;
-  const epoch = readHead(bytes, node.end + node.value, 0);
-  const frame = epoch && readHead(bytes, epoch.end, 2);
-  if (!frame || frame.end + frame.value !== bytes.length) return undefined;
-  return {
-    node: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(
-      'utf8',
-      node.end,
-      node.end + node.value,
-    ),
-    epoch: epoch.value,
-    frame: bytes.subarray(frame.end),
-  };
+  const reader = new CborReader();
+  reader.reset(bytes, 2);
+  reader.text();
+  const [from, to] = [reader.start, reader.stop];
+  const epoch = reader.uint();
+  reader.data();
+  if (!reader.finish() || to - from > MAX_NODE_BYTES) return undefined;
+  return { node: fromUtf8(bytes, from, to)!, epoch, frame: bytes.subarray(reader.start) };
 }
 
-/** Head of a CBOR item of one major type: its argument, and where it ends. */
-function readHead(bytes: Uint8Array, at: number, major: number): { value: number; end: number } | undefined {
-  if (at >= bytes.length || bytes[at] >> 5 !== major) return undefined;
-  const short = bytes[at] & 31;
-  if (short < 24) return { value: short, end: at + 1 };
-  if (short > 27) return undefined;
-  const width = 1 << (short - 24);
-  if (at + 1 + width > bytes.length) return undefined;
-  let value = 0;
-  for (let i = 1; i <= width; i++) value = value * 256 + bytes[at + i];
-  return Number.isSafeInteger(value) ? { value, end: at + 1 + width } : undefined;
-}
-
-/** Where the MAC's digits begin. A quote inside a JSON string is escaped, so the last `,"s":"` is the key. */
+/** Where the MAC's 64 digits begin. A quote inside a JSON string is escaped, so the last `,"s":"` is the key. */
 function sdkMacAt(text: Buffer): number {
   const at = text.lastIndexOf(',"s":"', undefined, 'latin1');
-  return at < 0 || at + 6 + 64 > text.length ? -1 : at + 6;
+  return at >= 0 && MAC_TEXT.test(text.toString('latin1', at + 6, at + 6 + 64)) ? at + 6 : -1;
 }

@@ -137,6 +137,15 @@ test('refuses what is not UTF-8', t => {
   }
 });
 
+test('every sequence up to 2^53-1 is what it says', t => {
+  for (let sequence = Number.MAX_SAFE_INTEGER; sequence > Number.MAX_SAFE_INTEGER - 60; sequence--) {
+    const { reader, fault } = read(frameOf('{}', { sequence: String(sequence) }));
+    t.is(fault, '');
+    t.is(reader.sequence, sequence);
+    t.true(reader.verify(nodeDigest.hmac(KEY)));
+  }
+});
+
 test('every prefix of a frame is refused', t => {
   for (let end = 0; end < GOOD.length; end++) t.not(read(GOOD.slice(0, end)).fault, '');
 });

@@ -48,6 +48,24 @@ test('a wrapped frame says node, sequence and MAC, whatever its texts contain', 
   t.is(payloadTag8(bytes), 'd7f072cbeb114a95');
 });
 
+test('a wrapped frame has one encoding, and a tag of hex digits alone', t => {
+  const bytes = encodeSdkPayload('n', 3, Buffer.from(FRAME));
+  t.deepEqual([...bytes.subarray(0, 5)], [0x84, 1, 0x61, 0x6e, 3]);
+  const rest = bytes.subarray(5);
+  // An epoch and a name longer than they need be, a name that is no UTF-8.
+  for (const head of [
+    [0x84, 1, 0x61, 0x6e, 0x18, 3],
+    [0x84, 1, 0x78, 1, 0x6e, 3],
+    [0x84, 1, 0x61, 0xff, 3],
+  ]) {
+    t.is(readSdkPayload(Uint8Array.from([...head, ...rest])), undefined);
+  }
+  // The tag goes into the next segment's header as it is.
+  const quote = FRAME.replace('d7f072', 'd7"072');
+  t.is(payloadTag8(encodeSdkPayload('n', 3, Buffer.from(quote))), '');
+  t.is(describePayload(encodeSdkPayload('n', 3, Buffer.from(FRAME.replace('"q":42', '"q":4e2')))), undefined);
+});
+
 test('no bytes make it throw, cut or flipped', t => {
   for (const whole of [sealed(0), encodeSdkPayload('n', 2 ** 40, Buffer.from(FRAME))]) {
     for (let i = 0; i < whole.length; i++) {
