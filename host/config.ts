@@ -103,6 +103,8 @@ export interface UplinkConfig extends BrokerConfig {
   readonly window: number;
   /** 0: no limit. */
   readonly replayPerSecond: number;
+  /** Readings for subscribers that miss some; 0: none. */
+  readonly fetchPerSecond: number;
   readonly readingTopic: boolean;
 }
 
@@ -301,6 +303,7 @@ function assemble(document: ConfigDocument, file: string): Config {
         ...brokerOf(uplink.broker, uplink, absolute),
         window: uplink.window,
         replayPerSecond: uplink.replayPerSecond,
+        fetchPerSecond: uplink.fetchPerSecond,
         readingTopic: uplink.readingTopic,
       },
     }),
@@ -314,7 +317,7 @@ function assemble(document: ConfigDocument, file: string): Config {
 
 type BrokerDocument = Omit<
   NonNullable<ConfigDocument['uplink']>,
-  'broker' | 'window' | 'replayPerSecond' | 'readingTopic'
+  'broker' | 'window' | 'replayPerSecond' | 'fetchPerSecond' | 'readingTopic'
 >;
 
 function brokerOf(broker: string, given: BrokerDocument, absolute: (path: string) => string): BrokerConfig {

@@ -175,13 +175,14 @@ export class Gateway {
       ...access,
     };
     return new Uplink(
-      { broker, journal: this.#journal, cursor: this.#cursor, clock, random, log },
+      { broker, journal: this.#journal, archive: this.#journal, cursor: this.#cursor, clock, random, log },
       {
         broker: options,
         site: this.#config.site,
         gateway: this.#config.gateway,
         window: uplink.window,
         replayPerSecond: uplink.replayPerSecond,
+        fetchPerSecond: uplink.fetchPerSecond,
         readingTopic: uplink.readingTopic,
         damaged: damage => this.#keep(damage),
       },

@@ -125,6 +125,7 @@ uplink:
   # connectTimeoutMs: 10000
   # window: 1000                  # messages in flight
   # replayPerSecond: 0            # slow down the draining of a backlog; 0: no limit
+  # fetchPerSecond: 500           # readings sent again for subscribers that miss some; 0: none
   # readingTopic: true            # publish readable SenML JSON beside the sealed bytes
 
 # What the sources of a device are told, by its name or id; what is absent is as its board has it. For example:

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { callGateway } from '../control/client.js';
-import type { DeviceStatus, NodeStatus } from '../control/status.js';
+import type { DeviceStatus, FetchStatus, NodeStatus } from '../control/status.js';
 import { systemClock } from '../node/clock.js';
 import { connectUnix } from '../node/unix-socket.js';
 import { type ConfigOption, configOf, type JsonOption, outputOf, withConfig, withJson } from './context.js';
@@ -60,6 +60,7 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
       uplink.state === 'online' ? 'green' : 'yellow',
     );
     if (uplink.fault !== undefined) await field('', printable(uplink.fault), 'yellow');
+    if (uplink.fetch !== undefined && uplink.fetch.requests > 0) await field('', fetchText(uplink.fetch));
   }
   const refused = Object.entries(quarantine.reasons).map(([reason, times]) => `${reason} ${times}`);
   await field(
@@ -71,6 +72,14 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
     await field('', `${count(quarantine.evidence, 'fork')} kept as evidence: look at them`, 'red');
   await field('links', `${status.linkCount} open`);
   await devices(status, output);
+}
+
+function fetchText({ requests, sent, waiting, failed, refused }: FetchStatus): string {
+  const parts = [`${count(sent, 'reading')} sent again for ${count(requests, 'request')} of subscribers`];
+  if (waiting > 0) parts.push(`${count(waiting, 'range')} waiting`);
+  if (failed > 0) parts.push(`the disk refused ${count(failed, 'time')}`);
+  for (const [reason, times] of Object.entries(refused)) parts.push(`refused: ${reason} ${times}`);
+  return parts.join(', ');
 }
 
 /** Devices that have not taken the settings that are meant for them. */

@@ -90,6 +90,7 @@ const uplink = z.strictObject({
   ...access,
   window: whole(1, 65_535, ' messages in flight').default(1000),
   replayPerSecond: whole(0, 10_000_000, ' messages a second, 0 for no limit').default(0),
+  fetchPerSecond: whole(0, 1_000_000, ' messages a second, 0 for none').default(500),
   readingTopic: flag().default(true),
 });
 

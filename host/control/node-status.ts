@@ -75,6 +75,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
         drained: uplink.drained,
         inFlight: uplink.inFlight,
         published: uplink.published,
+        ...(uplink.fetch && { fetch: uplink.fetch }),
       },
     }),
     quarantine: { ...intake.quarantine, evidence: intake.evidence.stored },

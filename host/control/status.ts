@@ -106,6 +106,21 @@ export interface UplinkStatus {
   readonly inFlight: number;
   /** Since the gateway began. */
   readonly published: number;
+  /** What subscribers have asked for since the gateway began; absent when they can't. */
+  readonly fetch?: FetchStatus;
+}
+
+export interface FetchStatus {
+  readonly requests: number;
+  /** Requests that were not taken, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+  readonly ranges: number;
+  /** Ranges that wait. */
+  readonly waiting: number;
+  /** Readings. */
+  readonly sent: number;
+  /** Times that the disk refused. */
+  readonly failed: number;
 }
 
 export interface QuarantineStatus {

@@ -11,6 +11,7 @@ import type { DevicePosition, Entry, RecentTag } from './entry.js';
 import { JournalReader, type ReaderOptions, type SegmentView } from './reader.js';
 import { type Recovered, recover } from './recovery.js';
 import { Retention } from './retention.js';
+import { type Snapshot, Snapshots } from './snapshots.js';
 import { track } from './tracker.js';
 import { Writer } from './writer.js';
 
@@ -51,6 +52,7 @@ export class Journal {
   readonly #writer: Writer;
   readonly #retention: Retention;
   readonly #view: SegmentView;
+  readonly #snapshots: Snapshots;
   readonly #durableListeners: ((batch: readonly Entry[]) => void)[] = [];
   readonly #stateListeners: ((state: JournalState) => void)[] = [];
   readonly #recentTags: RecentTag[];
@@ -78,6 +80,7 @@ export class Journal {
     this.#durableOffset = found.durableOffset;
     const { storage } = ports;
     this.#view = { directory, storage, segments: this.#segments, bound: first => this.#bounds.get(first) };
+    this.#snapshots = new Snapshots(this.#view);
     this.#retention = new Retention(ports, directory, { retainMs, retainBytes });
     this.#writer = new Writer(
       ports,
@@ -167,6 +170,16 @@ export class Journal {
 
   get segmentCount(): number {
     return this.#segments.length;
+  }
+
+  /** First offsets of the segments, ascending. */
+  get segments(): readonly number[] {
+    return this.#segments;
+  }
+
+  /** Where devices stood when a segment began; incomplete when it has gone. @throws the storage's error */
+  snapshot(first: number): Promise<Snapshot> {
+    return this.#snapshots.of(first);
   }
 
   /**

@@ -6,6 +6,7 @@
 import { Fault } from '../fault.js';
 import type { Entry, ReadingEntry } from '../journal/entry.js';
 import type { BrokerMessage, BrokerSession, Clock, Timer } from '../ports.js';
+import type { Outgoing } from './fetch/fetcher.js';
 import { readingMessage, sealedMessage, statusMessage } from './messages.js';
 import { Pace } from './pace.js';
 import { ReadAhead, type UplinkReader } from './read-ahead.js';
@@ -26,6 +27,13 @@ export interface PublisherOptions {
   readonly acknowledgeTimeoutMs: number;
 }
 
+/** Readings that subscribers have asked for. */
+export interface FetchSource {
+  /** The next message, when its time has come. */
+  next(): Outgoing | undefined;
+  stop(): void;
+}
+
 export interface PublisherPorts {
   readonly clock: Clock;
   readonly session: BrokerSession;
@@ -34,6 +42,8 @@ export interface PublisherPorts {
   readonly head: () => number;
   /** Outlives connections. */
   readonly times: TimeMap;
+  /** Absent: nobody may ask. */
+  readonly fetch?: FetchSource | undefined;
 }
 
 export interface PublisherEvents {
@@ -42,7 +52,7 @@ export interface PublisherEvents {
   published(count: number): void;
   /** This connection is of no use any more. */
   failed(fault: Fault): void;
-  /** The status may not be published; readings go on. */
+  /** Something about the gateway may not be published; readings go on. */
   statusRefused(reason: string): void;
 }
 
@@ -63,6 +73,12 @@ export class Publisher {
   /** The messages of the entry that is being published. */
   #messages: Message[] = [];
   #inFlight = 0;
+  /** Of them, those that were asked for, and how many of them there may be. */
+  #fetchInFlight = 0;
+  readonly #fetchLimit: number;
+  /** The last message was one that was asked for: now it is the journal's turn. */
+  #fetchWasLast = false;
+  #answersFetch = false;
   #statusDue = true;
   #saidDrained = false;
   #pumping = false;
@@ -79,6 +95,7 @@ export class Publisher {
     this.#options = options;
     this.#events = events;
     this.#limit = Math.max(1, Math.min(options.window, ports.session.receiveMaximum));
+    this.#fetchLimit = Math.max(1, this.#limit >> 3);
     this.#window = new Window(ports.reader.offset);
     this.#pace = new Pace(ports.clock, options.replayPerSecond);
     this.#answeredAt = ports.clock.monotonic();
@@ -120,6 +137,18 @@ export class Publisher {
     this.#pump();
   }
 
+  /** Subscribers may ask from now on; the status says so. */
+  answerFetch(): void {
+    this.#answersFetch = true;
+    this.#statusDue = true;
+    this.#pump();
+  }
+
+  /** There may be something that was asked for. */
+  look(): void {
+    this.#pump();
+  }
+
   /** Publishes nothing new; resolves when all that is in flight is acknowledged (or never). */
   finish(): Promise<void> {
     this.#halt();
@@ -142,6 +171,7 @@ export class Publisher {
   stop(): void {
     this.#stopped = true;
     this.#halt();
+    this.#ports.fetch?.stop();
     this.#journal.close();
   }
 
@@ -157,8 +187,9 @@ export class Publisher {
     let waiting = false;
     while (!waiting && !this.#halted && this.#inFlight < this.#limit) {
       if (this.#statusDue) this.#publishStatus();
+      else if (!this.#fetchWasLast && this.#publishFetched()) this.#fetchWasLast = true;
       else if (this.#messages.length > 0) this.#publish(this.#messages.shift()!);
-      else waiting = !this.#take();
+      else if (!this.#take()) waiting = !this.#publishFetched();
     }
     this.#pumping = false;
     if (!this.#halted) this.#journal.fill();
@@ -201,6 +232,7 @@ export class Publisher {
 
   #publish({ message, slot }: Message): void {
     this.#inFlight++;
+    this.#fetchWasLast = false;
     this.#ports.session.publish(message, error => {
       if (this.#stopped) return;
       if (error) {
@@ -212,6 +244,28 @@ export class Publisher {
       this.#answered();
       if (passed) this.#events.moved();
     });
+  }
+
+  /** One that was asked for, outside of the cursor's window; false when there is none, or as many are in flight as may. */
+  #publishFetched(): boolean {
+    if (this.#fetchInFlight >= this.#fetchLimit) return false;
+    const outgoing = this.#ports.fetch?.next();
+    if (outgoing === undefined) return false;
+    const { message, optional, acknowledged } = outgoing;
+    this.#inFlight++;
+    this.#fetchInFlight++;
+    this.#ports.session.publish(message, error => {
+      if (this.#stopped) return;
+      if (error && optional) this.#events.statusRefused(error.message);
+      else if (error) {
+        this.#events.failed(refused(message.topic, error));
+        return;
+      }
+      this.#fetchInFlight--;
+      acknowledged();
+      this.#answered();
+    });
+    return true;
   }
 
   #answered(): void {
@@ -266,6 +320,7 @@ export class Publisher {
       cursor,
       head,
       drained,
+      ...(this.#answersFetch && { fetch: true }),
       at,
     });
     this.#inFlight++;

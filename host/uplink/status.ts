@@ -9,6 +9,8 @@ export interface GatewayStatus {
   readonly head: number;
   /** Nothing was waiting. */
   readonly drained: boolean;
+  /** It answers on its fetch topic. */
+  readonly fetch?: boolean;
   /** Unix ms. */
   readonly at: number;
 }
@@ -36,12 +38,21 @@ export function decodeStatus(bytes: Uint8Array): GatewayStatus | OfflineStatus |
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { gateway, site, cursor, head, drained, at } = value;
+  const { gateway, site, cursor, head, drained, fetch, at } = value;
   const state: unknown = value.state;
   if (typeof gateway !== 'string' || typeof site !== 'string') return undefined;
   if (state === 'offline') return { gateway, site, state };
   if (state !== 'online' || !offset(cursor) || !offset(head)) return undefined;
-  return { gateway, site, state, cursor, head, drained: drained === true, at: offset(at) ? at : 0 };
+  return {
+    gateway,
+    site,
+    state,
+    cursor,
+    head,
+    drained: drained === true,
+    ...(fetch === true && { fetch }),
+    at: offset(at) ? at : 0,
+  };
 }
 
 function offset(value: unknown): value is number {

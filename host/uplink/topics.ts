@@ -16,13 +16,24 @@ export function statusTopic(site: string, gateway: string): string {
   return `${ROOT}/${site}/gateway/${gateway}/status`;
 }
 
+/** Where a gateway is asked for readings that somebody misses; see fetch/format.ts. */
+export function fetchTopic(site: string, gateway: string): string {
+  return `${ROOT}/${site}/gateway/${gateway}/fetch`;
+}
+
+/** What became of that. */
+export function fetchedTopic(site: string, gateway: string): string {
+  return `${ROOT}/${site}/gateway/${gateway}/fetched`;
+}
+
 /** What a subscriber of everything subscribes to. */
 export const SEALED_FILTER = `${ROOT}/+/+/sealed`;
 export const STATUS_FILTER = `${ROOT}/+/gateway/+/status`;
+export const FETCHED_FILTER = `${ROOT}/+/gateway/+/fetched`;
 
 export type ParsedTopic =
   | { readonly kind: 'sealed'; readonly site: string; readonly device: string }
-  | { readonly kind: 'status'; readonly site: string; readonly gateway: string }
+  | { readonly kind: 'status' | 'fetched'; readonly site: string; readonly gateway: string }
   | undefined;
 
 export function parseTopic(topic: string): ParsedTopic {
@@ -31,8 +42,9 @@ export function parseTopic(topic: string): ParsedTopic {
   if (levels.length === 5 && levels[4] === 'sealed') {
     return { kind: 'sealed', site: levels[2], device: levels[3] };
   }
-  if (levels.length === 6 && levels[3] === 'gateway' && levels[5] === 'status') {
-    return { kind: 'status', site: levels[2], gateway: levels[4] };
+  const kind = levels[5];
+  if (levels.length === 6 && levels[3] === 'gateway' && (kind === 'status' || kind === 'fetched')) {
+    return { kind, site: levels[2], gateway: levels[4] };
   }
   return undefined;
 }
@@ -42,3 +54,4 @@ export const SEALED_CONTENT_TYPE = 'application/cose; cose-type="cose-mac0"';
 export const SDK_CONTENT_TYPE = 'application/cbor';
 export const SENML_CONTENT_TYPE = 'application/senml+json';
 export const STATUS_CONTENT_TYPE = 'application/json';
+export const FETCHED_CONTENT_TYPE = 'application/json';

@@ -9,11 +9,13 @@ import type { Broker, BrokerOptions, BrokerSession, Clock, Log, Random, Timer } 
 import { Backoff } from './backoff.js';
 import { brokerName } from './broker-name.js';
 import { CursorKeeper, type UplinkCursor } from './cursor-keeper.js';
+import { FetchCounts } from './fetch/counts.js';
+import { type Archive, Fetcher } from './fetch/fetcher.js';
 import { Publisher, type PublisherOptions } from './publisher.js';
 import type { UplinkReader } from './read-ahead.js';
 import { encodeStatus } from './status.js';
 import { TimeMap } from './time-map.js';
-import { STATUS_CONTENT_TYPE, statusTopic } from './topics.js';
+import { fetchTopic, STATUS_CONTENT_TYPE, statusTopic } from './topics.js';
 
 /** What an uplink wants of the journal. */
 export interface UplinkJournal {
@@ -31,6 +33,8 @@ export interface UplinkPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Where readings are looked for that subscribers ask for; absent: they can't. */
+  readonly archive?: Archive;
 }
 
 export interface UplinkOptions {
@@ -44,6 +48,8 @@ export interface UplinkOptions {
   readonly window: number;
   /** Readings a second while there is a backlog; 0: no limit. Below the rate at which readings come in, the backlog grows. */
   readonly replayPerSecond: number;
+  /** Readings a second for subscribers that miss some; 0: none. */
+  readonly fetchPerSecond?: number;
   /** Publish SenML JSON as well. */
   readonly readingTopic: boolean;
   /** Damage that the journal's reader finds. */
@@ -76,6 +82,22 @@ export interface UplinkState {
   readonly attempts: number;
   /** Pause before the next attempt. */
   readonly pauseMs: number;
+  /** What subscribers have asked for; absent when they can't. */
+  readonly fetch?: FetchState;
+}
+
+/** Counted since the start of the process. */
+export interface FetchState {
+  readonly requests: number;
+  /** Requests that were not taken, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+  readonly ranges: number;
+  /** Ranges that wait. */
+  readonly waiting: number;
+  /** Readings sent and acknowledged. */
+  readonly sent: number;
+  /** Times that the disk refused. */
+  readonly failed: number;
 }
 
 /** A connection that has lasted so long was no failure, even if nothing was to be published. */
@@ -86,6 +108,7 @@ export class Uplink {
   readonly #options: UplinkOptions;
   readonly #publishing: PublisherOptions;
   readonly #times = new TimeMap();
+  readonly #fetchCounts = new FetchCounts();
   readonly #keeper: CursorKeeper;
   readonly #backoff: Backoff;
   #name: UplinkState['name'] = 'idle';
@@ -93,6 +116,7 @@ export class Uplink {
   /** Everything below has been acknowledged, durable or not. */
   #cursor: number;
   #publisher: Publisher | undefined;
+  #fetcher: Fetcher | undefined;
   #session: BrokerSession | undefined;
   #connecting: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
@@ -101,6 +125,7 @@ export class Uplink {
   #published = 0;
   #connectedAt = 0;
   #statusRefused = false;
+  #fetchRefused = false;
 
   constructor(ports: UplinkPorts, options: UplinkOptions) {
     this.#ports = ports;
@@ -140,7 +165,14 @@ export class Uplink {
       published: this.#published,
       attempts: this.#attempts,
       pauseMs: this.#pauseMs,
+      ...(this.#answers && {
+        fetch: { ...this.#fetchCounts.fields, waiting: this.#fetcher?.waiting ?? 0 },
+      }),
     };
+  }
+
+  get #answers(): boolean {
+    return this.#ports.archive !== undefined && (this.#options.fetchPerSecond ?? 0) > 0;
   }
 
   start(): void {
@@ -176,7 +208,9 @@ export class Uplink {
     const options: BrokerOptions = { ...broker, clientId: `sovereign-${gateway}`, will, cleanStart: true };
     let over = false;
     const handler = {
-      message: () => Promise.resolve(),
+      message: async (topic: string, payload: Uint8Array) => {
+        if (topic === fetchTopic(site, gateway)) this.#fetcher?.request(payload);
+      },
       closed: (reason: string) => {
         over = true;
         this.#failed(new Fault('broker-lost', `${brokerName(broker.url)} is gone: ${reason}`));
@@ -204,8 +238,9 @@ export class Uplink {
     this.#connectedAt = clock.monotonic();
     log.info('uplink-online', { broker: brokerName(this.#options.broker.url), cursor: this.#cursor });
     const reader = journal.reader(this.#cursor, damaged && { damaged });
-    const publisher = new Publisher(
-      { clock, session, reader, head: () => journal.durableOffset, times: this.#times },
+    const fetch = this.#makeFetcher();
+    const publisher: Publisher = new Publisher(
+      { clock, session, reader, head: () => journal.durableOffset, times: this.#times, fetch },
       this.#publishing,
       {
         moved: () => this.#moved(publisher),
@@ -225,6 +260,36 @@ export class Uplink {
     );
     this.#publisher = publisher;
     publisher.start();
+    if (fetch !== undefined) void this.#listen(session, publisher, fetch);
+  }
+
+  #makeFetcher(): Fetcher | undefined {
+    const { archive, clock } = this.#ports;
+    const { site, gateway, fetchPerSecond: perSecond = 0 } = this.#options;
+    if (archive === undefined || !this.#answers) return undefined;
+    return new Fetcher(
+      { clock, archive, cursor: () => this.#cursor },
+      { site, gateway, perSecond },
+      this.#fetchCounts,
+      () => this.#publisher?.look(),
+    );
+  }
+
+  async #listen(session: BrokerSession, publisher: Publisher, fetch: Fetcher): Promise<void> {
+    const { site, gateway } = this.#options;
+    try {
+      await session.subscribe([fetchTopic(site, gateway)]);
+    } catch (error) {
+      // Readings go on; that the connection has gone is told elsewhere.
+      if (publisher === this.#publisher && !this.#fetchRefused)
+        this.#ports.log.warn('uplink-fetch-refused', { error: String(error) });
+      this.#fetchRefused = publisher === this.#publisher;
+      return;
+    }
+    if (publisher !== this.#publisher) return;
+    this.#fetchRefused = false;
+    this.#fetcher = fetch;
+    publisher.answerFetch();
   }
 
   #moved(publisher: Publisher): void {
@@ -262,6 +327,7 @@ export class Uplink {
     const session = this.#session;
     this.#publisher?.stop();
     this.#publisher = undefined;
+    this.#fetcher = undefined;
     this.#session = undefined;
     session?.end().catch(error => log.debug('uplink-end', { error: String(error) }));
   }

@@ -24,6 +24,9 @@ export class FakeBroker implements Broker {
   /** Of the present session, in order, status messages left out. */
   sent: Sent[] = [];
   statuses: Record<string, unknown>[] = [];
+  readonly subscribed: string[] = [];
+  /** What the next subscriptions are answered with. */
+  refusesTopics: Error | undefined;
   ended = 0;
   #handler: BrokerHandler | undefined;
 
@@ -44,9 +47,16 @@ export class FakeBroker implements Broker {
         this.sent.push({ message, acknowledge: acknowledged });
         if (this.automatic) queueMicrotask(() => acknowledged());
       },
-      subscribe: async () => {},
+      subscribe: async topics => {
+        if (this.refusesTopics) throw this.refusesTopics;
+        this.subscribed.push(...topics);
+      },
       end: async () => void this.ended++,
     };
+  }
+
+  async deliver(topic: string, payload: Uint8Array): Promise<void> {
+    await this.#handler?.message(topic, payload);
   }
 
   drop(reason = 'pulled'): void {

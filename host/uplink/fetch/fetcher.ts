@@ -1,0 +1,381 @@
+/**
+ * Answers what subscribers ask for, over one connection: requests die with it, and subscribers ask again.
+ *
+ * Each step takes one segment: the one that holds the next reading of whoever's turn it is, found by binary search over the
+ * snapshots in the segments' headers. It is read once for all ranges that have something in it. Both what is sent and
+ * what is read for it have a rate, so that neither a flood of requests nor a long repair costs the readings that come in
+ * now more than a share.
+ *
+ * What has not been acknowledged by the broker yet is not sent here: it comes by itself.
+ */
+import type { DevicePosition, Entry } from '../../journal/entry.js';
+import type { Snapshot } from '../../journal/snapshots.js';
+import type { BrokerMessage, Clock, Timer } from '../../ports.js';
+import { sealedMessage } from '../messages.js';
+import { Pace } from '../pace.js';
+import { FETCHED_CONTENT_TYPE, fetchedTopic } from '../topics.js';
+import type { FetchCounts } from './counts.js';
+import { compare, decodeRequest, encodeFetched } from './format.js';
+import { after, type Job } from './job.js';
+import { type Answer, Requests } from './requests.js';
+
+/** What is asked of the journal. */
+export interface Archive {
+  /** First offsets of the segments, ascending; changes as they come and go. */
+  readonly segments: readonly number[];
+  /** Last durable reading of each device. */
+  readonly positions: ReadonlyMap<string, DevicePosition>;
+  /** Where devices stood when a segment began; incomplete when it has gone. */
+  snapshot(first: number): Promise<Snapshot>;
+  reader(fromOffset: number): { next(maxEntries: number): Promise<readonly Entry[]>; close(): Promise<void> };
+}
+
+export interface FetcherPorts {
+  readonly clock: Clock;
+  readonly archive: Archive;
+  /** Everything below has been acknowledged by the broker. */
+  readonly cursor: () => number;
+}
+
+export interface FetcherOptions {
+  readonly site: string;
+  readonly gateway: string;
+  /** Messages a second at most. */
+  readonly perSecond: number;
+}
+
+/** A message on its way, with what to do once the broker has it. */
+export interface Outgoing {
+  readonly message: BrokerMessage;
+  /** The broker may refuse it without harm to the readings. */
+  readonly optional: boolean;
+  readonly acknowledged: () => void;
+}
+
+const READ_ENTRIES = 256;
+/** Readings ready to be sent. */
+const MAX_READY = 32;
+/** Entries gone through for each message that may be sent. */
+const READ_PER_MESSAGE = 20;
+/** Reading runs ahead of its rate by no more. */
+const READ_BURST_MS = 100;
+/** Results wait so long for others of their request. */
+const ANSWER_MS = 1000;
+
+export class Fetcher {
+  readonly #ports: FetcherPorts;
+  readonly #options: FetcherOptions;
+  readonly #counts: FetchCounts;
+  readonly #ready: () => void;
+  readonly #requests = new Requests();
+  readonly #pace: Pace;
+  #out: Outgoing[] = [];
+  #room: (() => void) | undefined;
+  #running = false;
+  #stopped = false;
+  #readUntil = 0;
+  readonly #timers = new Set<Timer>();
+  #paceTimer: Timer | undefined;
+  #answerTimer: Timer | undefined;
+
+  /** @param ready there may be something for `next` */
+  constructor(ports: FetcherPorts, options: FetcherOptions, counts: FetchCounts, ready: () => void) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#counts = counts;
+    this.#ready = ready;
+    this.#pace = new Pace(ports.clock, options.perSecond);
+  }
+
+  /** Ranges that wait. */
+  get waiting(): number {
+    return this.#requests.size;
+  }
+
+  /** Takes a request, whatever its bytes are. */
+  request(payload: Uint8Array): void {
+    if (this.#stopped) return;
+    this.#counts.requests++;
+    const request = decodeRequest(payload);
+    if (typeof request === 'string') {
+      this.#counts.refuse(request);
+      return;
+    }
+    const jobs = this.#requests.add(request);
+    if (jobs === undefined) {
+      this.#counts.refuse('busy');
+      return;
+    }
+    this.#counts.ranges += jobs.length;
+    // Most are asked in case something came after: that needs no disk.
+    for (const job of jobs) this.#endOf(job);
+    if (!this.#running) void this.#run();
+  }
+
+  /** The next message, when its time has come. */
+  next(): Outgoing | undefined {
+    if (this.#out.length === 0 || this.#stopped) return undefined;
+    const pauseMs = this.#pace.take();
+    if (pauseMs > 0) {
+      this.#paceTimer ??= this.#ports.clock.after(pauseMs, () => {
+        this.#paceTimer = undefined;
+        this.#ready();
+      });
+      return undefined;
+    }
+    const outgoing = this.#out.shift();
+    if (this.#out.length < MAX_READY) this.#makeRoom();
+    return outgoing;
+  }
+
+  /** The connection is gone, and all requests with it. */
+  stop(): void {
+    this.#stopped = true;
+    this.#paceTimer?.cancel();
+    this.#answerTimer?.cancel();
+    for (const timer of this.#timers) timer.cancel();
+    this.#out = [];
+    this.#makeRoom();
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    for (let job = this.#requests.next(); job !== undefined && !this.#stopped; job = this.#requests.next()) {
+      try {
+        await this.#step(job);
+      } catch {
+        // The disk: what was reached is told, and who asks again finds it better or not.
+        this.#counts.failed++;
+        job.over = true;
+      }
+      if (job.over) this.#settle(job);
+    }
+    this.#running = false;
+  }
+
+  async #step(job: Job): Promise<void> {
+    if (this.#endOf(job)) return;
+    const { segments } = this.#ports.archive;
+    const first = await this.#locate(job);
+    if (this.#stopped) return;
+    if (first === undefined) {
+      job.over = true;
+      return;
+    }
+    if (first === segments[0]) {
+      const oldest = await this.#ports.archive.snapshot(first);
+      const gone = oldest.positions.get(job.device);
+      if (gone !== undefined && compare(job.next, [gone.epoch, gone.seq]) <= 0) {
+        job.pass(after(gone), 'removed');
+        if (job.over || this.#endOf(job)) return;
+      }
+    }
+    await this.#visit(first, job);
+  }
+
+  /** Whether the journal has nothing (more) of the range by now. */
+  #endOf(job: Job): boolean {
+    const last = this.#ports.archive.positions.get(job.device);
+    if (last !== undefined && compare(job.next, [last.epoch, last.seq]) <= 0) return false;
+    job.finish();
+    this.#settle(job);
+    return true;
+  }
+
+  /** The segment with the first reading that the range still lacks, or one before it. */
+  async #locate(job: Job): Promise<number | undefined> {
+    const segments = this.#ports.archive.segments.filter(first => first >= job.fromSegment);
+    let low = 0;
+    let high = segments.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      const snapshot = await this.#snapshot(segments[middle]);
+      const position = snapshot.positions.get(job.device);
+      const before = position
+        ? compare([position.epoch, position.seq], job.next) < 0
+        : // Nobody knows: it may be any of those before.
+          snapshot.complete;
+      if (before) low = middle;
+      else high = middle - 1;
+    }
+    return segments[low];
+  }
+
+  /** Goes through a segment once for every range that has its next reading in it, and for the one whose turn it is. */
+  async #visit(first: number, turn: Job): Promise<void> {
+    const { archive, cursor } = this.#ports;
+    const index = archive.segments.indexOf(first);
+    const next = index < 0 ? undefined : archive.segments[index + 1];
+    // What is durable now will have been read at the end; what comes later need not.
+    const began = await this.#snapshot(first);
+    const ends = next === undefined ? this.#present() : (await this.#snapshot(next)).positions;
+    const jobs = this.#riders(first, turn, began, ends);
+    const reader = archive.reader(first);
+    try {
+      for (;;) {
+        const entries = await reader.next(READ_ENTRIES);
+        if (this.#stopped) return;
+        for (const entry of entries) {
+          if (next !== undefined && entry.offset >= next) return this.#passed(jobs, ends, first, next);
+          if (entry.offset >= cursor()) return this.#queued(jobs);
+          await this.#offer(entry, jobs);
+          if (this.#stopped || jobs.size === 0) return;
+        }
+        if (entries.length === 0) return this.#passed(jobs, ends, first, next);
+        await this.#rest(entries.length);
+        if (this.#stopped) return;
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  /** Where the devices stand that are asked for. */
+  #present(): ReadonlyMap<string, DevicePosition> {
+    const positions = new Map<string, DevicePosition>();
+    for (const { device } of this.#requests.waiting()) {
+      const position = this.#ports.archive.positions.get(device);
+      if (position !== undefined) positions.set(device, { ...position });
+    }
+    return positions;
+  }
+
+  /** By device. */
+  #riders(
+    first: number,
+    turn: Job,
+    began: Snapshot,
+    ends: ReadonlyMap<string, DevicePosition>,
+  ): Map<string, Job[]> {
+    const jobs = new Map<string, Job[]>();
+    for (const job of this.#requests.waiting()) {
+      const { device } = job;
+      const before = began.positions.get(device);
+      const end = ends.get(device);
+      const here =
+        job.fromSegment <= first &&
+        !(before !== undefined && compare(job.next, [before.epoch, before.seq]) <= 0) &&
+        !(end !== undefined && compare(job.next, [end.epoch, end.seq]) > 0);
+      if (!here && job !== turn) continue;
+      job.unheard = before === undefined && began.complete;
+      const others = jobs.get(device);
+      if (others === undefined) jobs.set(device, [job]);
+      else others.push(job);
+    }
+    return jobs;
+  }
+
+  async #offer(entry: Entry, jobs: Map<string, Job[]>): Promise<void> {
+    const asking = jobs.get(entry.device);
+    if (asking === undefined) return;
+    const wanting = asking.filter(job => job.take(entry));
+    if (wanting.length > 0 && entry.kind === 'reading') {
+      for (const job of wanting) job.unacknowledged++;
+      const message = { ...sealedMessage(this.#options.site, entry), userProperties: HISTORICAL };
+      await this.#put(message, () => {
+        this.#counts.sent++;
+        for (const job of wanting) {
+          job.unacknowledged--;
+          this.#settle(job);
+        }
+      });
+    }
+    for (const job of asking) this.#settle(job);
+    const left = asking.filter(job => !job.over);
+    if (left.length === 0) jobs.delete(entry.device);
+    else if (left.length < asking.length) jobs.set(entry.device, left);
+  }
+
+  /** The segment has been gone through: what it should have held and didn't, the medium has taken. */
+  #passed(
+    jobs: ReadonlyMap<string, Job[]>,
+    ends: ReadonlyMap<string, DevicePosition>,
+    first: number,
+    next: number | undefined,
+  ): void {
+    const there = this.#ports.archive.segments.includes(first);
+    for (const job of all(jobs)) {
+      const end = ends.get(job.device);
+      if (there && end !== undefined) job.pass(after(end), 'lost');
+      if (next !== undefined) job.fromSegment = next;
+      this.#settle(job);
+    }
+  }
+
+  /** The rest is still to be published. */
+  #queued(jobs: ReadonlyMap<string, Job[]>): void {
+    for (const job of all(jobs)) {
+      const last = this.#ports.archive.positions.get(job.device);
+      if (last !== undefined) job.pass(after(last), 'queued');
+      job.finish();
+      this.#settle(job);
+    }
+  }
+
+  /** Tells of a job once it is over and the broker has all that was sent for it. */
+  #settle(job: Job): void {
+    if (!job.over || job.unacknowledged > 0 || this.#stopped) return;
+    const answer = this.#requests.settled(job, job.result(this.#ports.archive.positions.get(job.device)));
+    if (answer !== undefined) this.#answer(answer);
+    this.#answerTimer ??= this.#ports.clock.after(ANSWER_MS, () => {
+      this.#answerTimer = undefined;
+      for (const part of this.#requests.answers()) this.#answer(part);
+    });
+  }
+
+  #answer({ id, done, results }: Answer): void {
+    const { site, gateway } = this.#options;
+    const payload = encodeFetched({ gateway, site, id, done, results });
+    const topic = fetchedTopic(site, gateway);
+    // Bounded by the requests, which are.
+    this.#out.push({
+      message: { topic, payload, retain: false, contentType: FETCHED_CONTENT_TYPE },
+      optional: true,
+      acknowledged: () => {},
+    });
+    this.#ready();
+  }
+
+  #put(message: BrokerMessage, acknowledged: () => void): Promise<void> {
+    this.#out.push({ message, optional: false, acknowledged });
+    this.#ready();
+    if (this.#out.length < MAX_READY || this.#stopped) return Promise.resolve();
+    return new Promise(resolve => {
+      this.#room = resolve;
+    });
+  }
+
+  #makeRoom(): void {
+    this.#room?.();
+    this.#room = undefined;
+  }
+
+  async #snapshot(first: number): Promise<Snapshot> {
+    const snapshot = await this.#ports.archive.snapshot(first);
+    await this.#rest(1 + snapshot.positions.size / READ_ENTRIES);
+    return snapshot;
+  }
+
+  /** Keeps reading to its rate. */
+  #rest(entries: number): Promise<void> {
+    const { clock } = this.#ports;
+    const now = clock.monotonic();
+    const ms = (entries * 1000) / (this.#options.perSecond * READ_PER_MESSAGE);
+    this.#readUntil = Math.max(this.#readUntil, now - READ_BURST_MS) + ms;
+    const pauseMs = this.#readUntil - now;
+    if (pauseMs < 1 || this.#stopped) return Promise.resolve();
+    return new Promise(resolve => {
+      const timer = clock.after(Math.ceil(pauseMs), () => {
+        this.#timers.delete(timer);
+        resolve();
+      });
+      this.#timers.add(timer);
+    });
+  }
+}
+
+const HISTORICAL = { historical: '1' };
+
+function all(jobs: ReadonlyMap<string, Job[]>): Job[] {
+  return [...jobs.values()].flat();
+}

@@ -1,0 +1,105 @@
+/** One range that somebody asked for, and what has become of it so far. */
+import { type DevicePosition, type Entry, JOURNAL_LINK } from '../../journal/entry.js';
+import { isEnvelope } from '../../journal/payload.js';
+import {
+  compare,
+  earlier,
+  type FetchRange,
+  type FetchResult,
+  MAX_MISSING,
+  type Missing,
+  type Place,
+  type Why,
+} from './format.js';
+
+/** Readings sent for one range; for more, ask again from where it has reached. */
+export const MAX_SENT = 2000;
+
+export class Job {
+  readonly range: FetchRange;
+  readonly missing: Missing[] = [];
+  /** Everything of the range below is sent or known to be missing. */
+  next: Place;
+  sent = 0;
+  /** Of those sent, not acknowledged yet. */
+  unacknowledged = 0;
+  /** Nothing more will be sent. */
+  over = false;
+  /** Segments below have nothing more for it. */
+  fromSegment = 0;
+  /** The device's first reading in the journal is still to come. */
+  unheard = false;
+
+  constructor(range: FetchRange) {
+    this.range = range;
+    this.next = range.from;
+  }
+
+  get device(): string {
+    return this.range.device;
+  }
+
+  /** Follows an entry of its device; returns whether it is to be sent. */
+  take(entry: Entry): boolean {
+    if (this.over) return false;
+    if (entry.kind === 'gap') {
+      const why = this.unheard || entry.link !== JOURNAL_LINK ? 'never' : 'lost';
+      // What lies between is not accounted for: nobody but the medium can have taken it.
+      if (compare(entry.from, this.next) > 0) this.pass(entry.from, this.#silence);
+      this.pass(entry.to, why);
+      return false;
+    }
+    const place: Place = [entry.epoch, entry.seq];
+    if (compare(place, this.next) < 0) {
+      this.unheard = false;
+      return false;
+    }
+    // A sovereign-sdk epoch begins at reading 1, after one that ended without a word.
+    const begins = !isEnvelope(entry.bytes) && entry.seq === 1;
+    if (!begins || this.unheard) this.pass(place, this.#silence);
+    this.unheard = false;
+    if (this.over) return false;
+    this.sent++;
+    this.#reach(after(entry));
+    if (this.sent >= MAX_SENT) this.over = true;
+    return true;
+  }
+
+  /** What lies below `to`, as far as it belongs to the range, is not held. */
+  pass(to: Place, why: Why): void {
+    if (this.over) return;
+    const end = earlier(to, this.range.to);
+    if (compare(this.next, end) >= 0) return;
+    const last = this.missing.at(-1);
+    if (last !== undefined && last.why === why && compare(last.to, this.next) === 0) {
+      this.missing[this.missing.length - 1] = { ...last, to: end };
+    } else this.missing.push({ from: this.next, to: end, why });
+    this.#reach(end);
+    if (this.missing.length >= MAX_MISSING) this.over = true;
+  }
+
+  /** The journal has no more of it. */
+  finish(): void {
+    if (this.range.to !== undefined) this.pass(this.range.to, 'later');
+    this.over = true;
+  }
+
+  result(last: DevicePosition | undefined): FetchResult {
+    const { range, sent, next, missing } = this;
+    return { range, sent, reached: next, last: last && [last.epoch, last.seq], missing };
+  }
+
+  get #silence(): Why {
+    return this.unheard ? 'never' : 'lost';
+  }
+
+  #reach(place: Place): void {
+    this.next = earlier(place, this.range.to);
+    if (compare(this.next, this.range.to) === 0) this.over = true;
+  }
+}
+
+/** The place after a device's reading. */
+export function after({ epoch, seq, final }: { epoch: number; seq: number; final: boolean }): Place {
+  return final ? [epoch + 1, 0] : [epoch, seq + 1];
+}

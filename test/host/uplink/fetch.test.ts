@@ -1,0 +1,83 @@
+import test from 'ava';
+import type { FetchRange, Place } from '../../../host/uplink/fetch/format.js';
+import { entries, fetching, gapEntry, sequences } from './fetch-support.js';
+import { TestDevice } from './support.js';
+
+const range = (device: TestDevice, from: Place, to?: Place): FetchRange => ({ device: device.id, from, to });
+
+test('what a range holds is sent again, in order, and then told', async t => {
+  const { uplink, broker, drained, settle, add, heard, ask } = await fetching(t);
+  const [one, two] = [new TestDevice(1), new TestDevice(2)];
+  const first = entries(one, 60);
+  for (let i = 0; i < 60; i++) await add(first[i], two.entry());
+  uplink.start();
+  await drained();
+  t.deepEqual(broker.subscribed, ['sovereign/1/cellar/gateway/gw/fetch']);
+  t.is(broker.statuses.at(-1)!.fetch, true);
+  t.is(heard().sealed.length, 120);
+  const { cursor } = uplink.state;
+  await ask([range(one, [1, 7], [1, 42])]);
+  await settle();
+  const { sealed, fetched } = heard();
+  t.deepEqual(
+    sequences(sealed, first),
+    Array.from({ length: 35 }, (_, i) => i + 7),
+  );
+  t.deepEqual(sealed[0].message.payload, Buffer.from(first[7].bytes));
+  t.deepEqual(sealed[0].message.userProperties, { historical: '1' });
+  t.deepEqual(fetched, [
+    {
+      gateway: 'gw',
+      site: 'cellar',
+      id: 'r1',
+      done: true,
+      results: [
+        { range: range(one, [1, 7], [1, 42]), sent: 35, reached: [1, 42], last: [1, 59], missing: [] },
+      ],
+    },
+  ]);
+  t.is(uplink.state.cursor, cursor);
+  t.like(uplink.state.fetch, { requests: 1, ranges: 1, waiting: 0, sent: 35, refused: {} });
+});
+
+test('what is not held is told with the reason', async t => {
+  const { uplink, drained, settle, add, heard, ask, journal } = await fetching(t);
+  const one = new TestDevice(1);
+  const stranger = new TestDevice(9);
+  const readings = entries(one, 40);
+  for (const reading of readings.slice(0, 10)) await add(reading);
+  await add(gapEntry(one, [1, 10], [1, 15]));
+  for (const reading of readings.slice(15, 30)) await add(reading);
+  uplink.start();
+  await drained();
+  heard();
+  await ask([
+    range(one, [0, 0], [1, 2]),
+    range(one, [1, 8], [1, 17]),
+    range(one, [1, 28], [1, 35]),
+    range(one, [1, 30]),
+    range(one, [1, 27]),
+    range(stranger, [1, 0], [1, 9]),
+    range(stranger, [0, 0]),
+  ]);
+  await settle();
+  const { sealed, results } = heard();
+  t.deepEqual(
+    results.map(({ range: { from }, sent, reached, missing }) => [from, sent, reached, missing]).sort(),
+    [
+      [[0, 0], 0, [0, 0], []],
+      [[0, 0], 2, [1, 2], [{ from: [0, 0], to: [1, 0], why: 'never' }]],
+      [[1, 0], 0, [1, 9], [{ from: [1, 0], to: [1, 9], why: 'later' }]],
+      [[1, 27], 3, [1, 30], []],
+      [[1, 28], 2, [1, 35], [{ from: [1, 30], to: [1, 35], why: 'later' }]],
+      [[1, 30], 0, [1, 30], []],
+      [[1, 8], 4, [1, 17], [{ from: [1, 10], to: [1, 15], why: 'never' }]],
+    ],
+  );
+  // What two ranges have in common went out once.
+  t.deepEqual(
+    sequences(sealed, readings).sort((a, b) => a - b),
+    [0, 1, 8, 9, 15, 16, 27, 28, 29],
+  );
+  t.true(journal.segments.length > 2);
+});
