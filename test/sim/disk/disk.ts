@@ -18,7 +18,7 @@ export interface DiskOptions {
 export interface DiskWatcher {
   created?(file: Inode): void;
   /** Bytes [from, to) are about to be seen by everybody. */
-  written?(file: Inode, from: number, to: number, life: Life): void;
+  written?(file: Inode, from: number, to: number, life: Life, source: Uint8Array): void;
   /** The file's bytes that surely survive, or whether an entry for it does, may have changed. */
   settled?(file: Inode): void;
   /** The entry `name` doesn't lead to the file any more, for now only as the page cache has it. */
@@ -155,7 +155,7 @@ export class Disk {
   }
 
   write(file: Inode, source: Uint8Array, position: number, life: Life): void {
-    this.#tell(file, watcher => watcher.written?.(file, position, position + source.length, life));
+    this.#tell(file, watcher => watcher.written?.(file, position, position + source.length, life, source));
     const before = file.pages;
     file.write(source, position, this.chance);
     this.#usedPages += file.pages - before;
@@ -231,7 +231,10 @@ export class Disk {
     let range: Range;
     if (manner === 0) {
       const bit = 1 << details.below(8);
-      range = file.rot(at, bytes => void (bytes[0] ^= bit), 1, atOnce);
+      const flip = (bytes: Buffer) => {
+        bytes[0] ^= bit;
+      };
+      range = file.rot(at, flip, 1, atOnce);
     } else if (manner === 1) {
       range = file.rot(at, bytes => details.fill(bytes), 1 + details.below(64), atOnce);
     } else {
@@ -266,7 +269,8 @@ export class Disk {
     const left = details.unit() < 0.5 ? 0 : details.below(64 * 1024);
     this.#filledBytes = Math.max(0, this.#filledBytes + this.availableBytes - left);
     this.world.trace.note(this.name, 'full', `${this.availableBytes} bytes left`);
-    const forMs = details.unit() < 0.7 ? 1000 + details.unit() * 2 * MINUTE_MS : details.unit() * 60 * MINUTE_MS;
+    const forMs =
+      details.unit() < 0.7 ? 1000 + details.unit() * 2 * MINUTE_MS : details.unit() * 60 * MINUTE_MS;
     this.world.after(forMs, () => {
       this.#filledBytes = 0;
       this.world.trace.note(this.name, 'freed');

@@ -40,6 +40,7 @@ export const FAULT_KINDS = {
   'broker-vanish':
     'now and then: the broker is away for up to 5 min, by reset or in silence, and comes back with what it knew',
   'clock-jump': 'now and then: the gateway’s wall clock is set, forwards or backwards',
+  'clock-unsynchronised': 'now and then: nothing says for a while that the gateway’s clock is right',
   'disk-bad-page': 'now and then: a page at rest can’t be read any more',
   'disk-eio-directory': 'making, renaming, removing, listing or syncing a directory fails',
   'disk-eio-read': 'a read fails once',

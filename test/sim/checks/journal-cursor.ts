@@ -1,0 +1,95 @@
+/** The cursor says what may be forgotten: it never stands past a reading that no broker has acknowledged. */
+import { crc32 } from 'node:zlib';
+import type { Disk } from '../disk/disk.js';
+import type { Inode } from '../disk/inode.js';
+import type { Life } from '../kernel/life.js';
+import { Violation } from '../kernel/violation.js';
+import type { World } from '../kernel/world.js';
+import type { Held } from './journal.js';
+
+interface Line {
+  readonly offset: number;
+  readonly held: Held;
+}
+
+export class CursorCheck {
+  readonly #world: World;
+  readonly #disk: Disk;
+  readonly #directory: string;
+  /** Readings by rising offset, those first that no cursor has passed. */
+  readonly #lines: Line[] = [];
+  #checked = 0;
+  /** Everything below was found published. */
+  #passed = 0;
+  #life: Life | undefined;
+  #written = 0;
+  damaged = false;
+
+  constructor(world: World, disk: Disk, directory: string) {
+    this.#world = world;
+    this.#disk = disk;
+    this.#directory = directory;
+  }
+
+  begun(life: Life): void {
+    this.#life = life;
+    this.#written = 0;
+  }
+
+  line(offset: number, held: Held): void {
+    const lines = this.#lines;
+    // What a failed sync left on the disk may be older than a cursor: a newer line holds the same.
+    if (offset < this.#passed) return;
+    let at = lines.length;
+    while (at > this.#checked && lines[at - 1].offset > offset) at--;
+    lines.splice(at, 0, { offset, held });
+  }
+
+  written(_file: Inode, life: Life, source: Uint8Array): void {
+    const offset = readCursor(Buffer.from(source.buffer, source.byteOffset, source.length));
+    if (offset === undefined || life !== this.#life) return;
+    if (offset < this.#written) this.#fail('a cursor never falls back', `from ${this.#written} to ${offset}`);
+    this.#written = offset;
+    this.passes(offset, 'the cursor passes only what was acknowledged');
+  }
+
+  /** Everything below `offset` must have been published. */
+  passes(offset: number, guarantee: string): void {
+    if (offset <= this.#passed) return;
+    const lines = this.#lines;
+    for (; this.#checked < lines.length && lines[this.#checked].offset < offset; this.#checked++) {
+      const line = lines[this.#checked];
+      const { held } = line;
+      // A later copy still has to be passed.
+      if (held.published || held.destroyed || held.highest >= offset) continue;
+      this.#fail(guarantee, `${held.key} at ${line.offset} was not, and the place is ${offset}`);
+    }
+    this.#passed = offset;
+  }
+
+  /** The highest offset that a cursor on the disk says, whatever happens to the power. */
+  durable(): number {
+    let highest = 0;
+    for (const file of this.#disk.files()) {
+      if (file.directory?.path !== this.#directory || file.durableLinks === 0) continue;
+      highest = Math.max(highest, readCursor(file.durable) ?? 0);
+    }
+    return highest;
+  }
+
+  #fail(what: string, details: string): void {
+    this.#world.fail(new Violation(what, details));
+  }
+}
+
+/** undefined: no whole cursor. */
+function readCursor(bytes: Buffer): number | undefined {
+  const text = bytes.toString('latin1').trimEnd();
+  const at = text.lastIndexOf(',"c":"');
+  if (at < 0) return undefined;
+  const sum = crc32(Buffer.from(text.slice(0, at), 'latin1'))
+    .toString(16)
+    .padStart(8, '0');
+  if (text.slice(at) !== `,"c":"${sum}"}`) return undefined;
+  return JSON.parse(text).offset;
+}

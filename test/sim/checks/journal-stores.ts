@@ -1,0 +1,80 @@
+/** What is kept beside the journal: quarantine within its quota, and evidence of every fork before it is refused. */
+import type { Disk } from '../disk/disk.js';
+import type { Inode } from '../disk/inode.js';
+import { Violation } from '../kernel/violation.js';
+import type { World } from '../kernel/world.js';
+
+export interface StoreLimits {
+  readonly maxBytes: number;
+  readonly evidenceBytes: number;
+}
+
+/** Readings of a fork stand in one file, in base64url. */
+const MAX_EVIDENCE_FILE_BYTES = 16 * 1024;
+const MAX_EVIDENCE_FILES = 64;
+/** A quarantine file ends with the line that fills it, and one more is begun before the oldest goes. */
+const QUARANTINE_SLACK = 2.25;
+
+export class StoreCheck {
+  readonly #world: World;
+  readonly #disk: Disk;
+  readonly #evidence: string;
+  readonly #limits: StoreLimits;
+
+  constructor(world: World, disk: Disk, dataDirectory: string, limits: StoreLimits) {
+    this.#world = world;
+    this.#disk = disk;
+    this.#limits = limits;
+    this.#evidence = `${dataDirectory}/evidence`;
+    const quarantine = `${dataDirectory}/quarantine`;
+    disk.watch(quarantine, { written: (_file, from, to) => this.#bounded(quarantine, to - from) });
+    disk.watch(this.#evidence, { written: () => this.#boundedEvidence() });
+  }
+
+  refused(device: string, epoch: number, seq: number, tag8: string): void {
+    let files = 0;
+    let bytes = 0;
+    let own = 0;
+    for (const file of this.#files(this.#evidence)) {
+      if (file.durableLinks === 0) continue;
+      if (file.name === `${device}-${epoch}-${seq}-${tag8}.json` && file.durableSize === file.size) return;
+      files++;
+      bytes += file.size;
+      if (file.name.startsWith(device)) own++;
+    }
+    if (own >= MAX_EVIDENCE_FILES) return;
+    if (own > 0 && bytes + MAX_EVIDENCE_FILE_BYTES > this.#limits.evidenceBytes) return;
+    this.#fail(
+      'evidence is durable before a fork is refused',
+      `${device} ${epoch}:${seq} ${tag8}, ${files} files of ${bytes} bytes`,
+    );
+  }
+
+  #bounded(directory: string, more: number): void {
+    let bytes = more;
+    for (const file of this.#files(directory)) bytes += file.size;
+    const limit = this.#limits.maxBytes * QUARANTINE_SLACK;
+    if (bytes > limit) this.#fail('the quarantine is bounded', `${bytes} bytes of ${this.#limits.maxBytes}`);
+  }
+
+  #boundedEvidence(): void {
+    let bytes = 0;
+    const devices = new Set<string>();
+    for (const file of this.#files(this.#evidence)) {
+      bytes += file.size;
+      devices.add(file.name.slice(0, 16));
+    }
+    const limit = this.#limits.evidenceBytes + devices.size * MAX_EVIDENCE_FILE_BYTES;
+    if (bytes > limit) this.#fail('the evidence is bounded', `${bytes} bytes of ${devices.size} devices`);
+  }
+
+  *#files(directory: string): Iterable<Inode> {
+    const node = this.#disk.find(directory);
+    if (node?.kind !== 'directory') return;
+    for (const entry of node.entries.values()) if (entry.kind === 'file') yield entry;
+  }
+
+  #fail(what: string, details: string): void {
+    this.#world.fail(new Violation(what, details));
+  }
+}

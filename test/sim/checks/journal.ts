@@ -1,0 +1,380 @@
+/**
+ * The journal of one gateway, as it stands on the disk: every line that has become durable is read once, by itself, and
+ * held against all that may not happen. What is durable stays so in the disk's model, whatever crashes; what the model
+ * itself is worth is shown by its own tests, and by `final`, which reads everything again.
+ */
+import type { Disk } from '../disk/disk.js';
+import type { Inode } from '../disk/inode.js';
+import type { Life } from '../kernel/life.js';
+import { Violation } from '../kernel/violation.js';
+import type { World } from '../kernel/world.js';
+import { Chains } from './journal-chains.js';
+import { CursorCheck } from './journal-cursor.js';
+import { agrees, type GapLine, type ReadingLine, readLine, readPayload } from './journal-line.js';
+import { StoreCheck, type StoreLimits } from './journal-stores.js';
+
+/** One reading that has been durable in the journal at any time. */
+export interface Held {
+  readonly key: string;
+  readonly device: string;
+  readonly epoch: number;
+  readonly seq: number;
+  /** Sound lines that hold it now. */
+  copies: number;
+  /** The highest offset of such a line. */
+  highest: number;
+  /** A mark says that one of its lines was synced. */
+  marked: boolean;
+  receipted: boolean;
+  published: boolean;
+  /** Retention has let it go, after it had been published. */
+  retired: boolean;
+  /** The medium has destroyed a line of it. */
+  destroyed: boolean;
+}
+
+export interface SealedReadings {
+  /** What has exactly these bytes; undefined: no device sealed them. */
+  find(payload: Uint8Array): unknown;
+}
+
+export interface JournalCheckOptions {
+  readonly dataDirectory: string;
+  readonly limits: StoreLimits;
+  readonly ledger?: SealedReadings;
+  /** A gap has become durable. */
+  readonly gap?: (line: GapLine) => void;
+}
+
+interface Segment {
+  readonly file: Inode;
+  readonly first: number;
+  parsedBytes: number;
+  /** A hole in what never was synced: nothing behind it is part of the journal. */
+  ended: boolean;
+  marked: number;
+  /** Of its header and gaps. */
+  readonly offsets: number[];
+  readonly lines: {
+    readonly at: number;
+    readonly end: number;
+    readonly offset: number;
+    readonly held: Held;
+  }[];
+}
+
+export class JournalCheck {
+  readonly #world: World;
+  readonly #disk: Disk;
+  readonly #options: JournalCheckOptions;
+  readonly #directory: string;
+  readonly #segments = new Map<Inode, Segment>();
+  readonly #held = new Map<string, Held>();
+  readonly #places = new Map<string, Held>();
+  readonly #readings = new Map<string, number>();
+  /** What each offset has named. */
+  readonly #offsets = new Map<number, string>();
+  readonly #chains = new Chains();
+  readonly #cursor: CursorCheck;
+  readonly #stores: StoreCheck;
+  /** The medium has destroyed something of journal or cursors: positions may have been forgotten. */
+  damaged = false;
+  /** Lines read. */
+  lines = 0;
+  durable = 0;
+  gaps = 0;
+
+  constructor(world: World, disk: Disk, options: JournalCheckOptions) {
+    const { dataDirectory, limits } = options;
+    this.#world = world;
+    this.#disk = disk;
+    this.#options = options;
+    this.#directory = `${dataDirectory}/journal`;
+    this.#cursor = new CursorCheck(world, disk, `${dataDirectory}/cursors`);
+    this.#stores = new StoreCheck(world, disk, dataDirectory, limits);
+    const guarded = <A extends unknown[]>(run: (...args: A) => void) => this.#guarded(run);
+    disk.watch(this.#directory, {
+      written: guarded((file, from, _to, life, source) => this.#written(file, from, life, source)),
+      settled: guarded(file => this.#settled(file)),
+      removed: guarded(file => this.#removed(file)),
+      destroyed: guarded((file, { from, to }) => this.#destroyed(file, from, to)),
+    });
+    disk.watch(`${dataDirectory}/cursors`, {
+      written: guarded((file, _from, _to, life, source) => this.#cursor.written(file, life, source)),
+      destroyed: () => {
+        this.damaged = true;
+        this.#cursor.damaged = true;
+      },
+    });
+  }
+
+  /** A process begins on this machine. */
+  begun(life: Life): void {
+    this.#cursor.begun(life);
+  }
+
+  /** A device has let a reading go on a receipt. */
+  receipted(device: string, epoch: number, seq: number, tag8: string): void {
+    const held = this.#held.get(key(device, epoch, seq, tag8));
+    if (held !== undefined && (held.copies > 0 || held.retired || held.destroyed)) {
+      held.receipted = true;
+      return;
+    }
+    this.#fail('a receipted reading is durable', `${key(device, epoch, seq, tag8)} is not`);
+  }
+
+  /** A device has let a reading go because the gateway refuses it. */
+  refused(device: string, epoch: number, seq: number, tag8: string): void {
+    this.#stores.refused(device, epoch, seq, tag8);
+  }
+
+  /** The broker acknowledges a message on a sealed topic. */
+  published(payload: Uint8Array): void {
+    const held = this.#find(payload);
+    if (held === undefined) {
+      const hex = Buffer.from(payload.subarray(0, 40)).toString('hex');
+      this.#fail('only what is durable is published', `${payload.length} bytes ${hex}…`);
+      return;
+    }
+    held.published = true;
+  }
+
+  isDurable(device: string, epoch: number, seq: number, tag8: string): boolean {
+    return (this.#held.get(key(device, epoch, seq, tag8))?.copies ?? 0) > 0;
+  }
+
+  /** Whether the medium has destroyed a line of it. */
+  isDestroyed(device: string, epoch: number, seq: number): boolean {
+    return this.#places.get(`${device}/${epoch}/${seq}`)?.destroyed ?? false;
+  }
+
+  /** Every reading that has been durable at any time. */
+  readings(): Iterable<Held> {
+    return this.#held.values();
+  }
+
+  /** The gateway says that it has published everything below `head`. */
+  drained(head: number): void {
+    this.#cursor.passes(head, 'drained only when everything is published');
+  }
+
+  /** The gateway says where a device stands, and how many readings it has journalled of it. */
+  stands(device: string, epoch: number, seq: number, readings: number): void {
+    if (this.damaged) return;
+    if (!this.#places.has(`${device}/${epoch}/${seq}`))
+      this.#fail('the status is true', `${device} ${epoch}:${seq} is not durable`);
+    const durable = this.#readings.get(device) ?? 0;
+    if (readings > durable)
+      this.#fail('the status is true', `${readings} readings of ${device}, not ${durable}`);
+  }
+
+  /** The gateway was stopped in order. `undisturbed`: its disk never refused it anything. */
+  stopped(undisturbed: boolean): void {
+    if (!undisturbed || this.damaged) return;
+    for (const { file, lines, marked } of this.#segments.values()) {
+      const last = lines.at(-1);
+      if (last !== undefined && last.end > marked && file === this.#last()?.file)
+        this.#fail('a journal that was closed in order has nothing to copy', `${file.path} from ${marked}`);
+    }
+  }
+
+  /** Reads everything on the disk again. */
+  final(): void {
+    const found = new Set<string>();
+    for (const file of this.#disk.files()) {
+      if (file.directory?.path !== this.#directory || file.durableLinks === 0) continue;
+      for (const text of file.durable.toString('latin1').split('\n')) {
+        const line = text === '' ? undefined : readLine(text);
+        if (line?.kind === 'reading') found.add(key(line.device, line.epoch, line.seq, line.tag8));
+      }
+    }
+    for (const held of this.#held.values()) {
+      if (held.receipted && !held.retired && !held.destroyed && !found.has(held.key))
+        this.#fail('what was receipted is in the journal', `${held.key} is gone`);
+    }
+  }
+
+  #written(file: Inode, from: number, life: Life, source: Uint8Array): void {
+    if (file.creator !== life)
+      this.#fail('an opened segment is never appended to', `${file.path} at ${from} by a later process`);
+    if (from !== file.size) this.#fail('a segment is only appended to', `${file.path} at ${from}`);
+    if (source[2] !== 0x73) return;
+    const text = Buffer.from(source.buffer, source.byteOffset, 35).toString('latin1');
+    const line = readLine(text);
+    if (line?.kind !== 'mark') return;
+    const { synced } = line;
+    const isSynced =
+      synced <= file.durableSize && file.visible.compare(file.durable, 0, synced, 0, synced) === 0;
+    if (!isSynced && file.destroyed.length === 0)
+      this.#fail('a mark tells what is synced', `${file.path}: ${synced} of ${file.durableSize}`);
+  }
+
+  #settled(file: Inode): void {
+    if (file.durableLinks === 0 || !this.#disk.isDurable(file.directory!)) return;
+    let segment = this.#segments.get(file);
+    if (segment === undefined) {
+      const first = Number(/^(\d{20})\.jsonl$/.exec(file.name)?.[1] ?? -1);
+      if (first < 0) return;
+      segment = { file, first, parsedBytes: 0, ended: false, marked: 0, offsets: [], lines: [] };
+      this.#segments.set(file, segment);
+    }
+    const bytes = file.durable;
+    while (!segment.ended && segment.parsedBytes < bytes.length) {
+      const at = segment.parsedBytes;
+      const feed = bytes.indexOf(0x0a, at);
+      if (feed < 0) break;
+      segment.parsedBytes = feed + 1;
+      this.#line(segment, bytes.toString('latin1', at, feed), at, feed + 1);
+    }
+  }
+
+  #line(segment: Segment, text: string, at: number, end: number): void {
+    const line = readLine(text);
+    this.lines++;
+    if (line === undefined) segment.ended = true;
+    else if (line.kind === 'reading') this.#reading(segment, line, text, at, end);
+    else if (line.kind === 'gap') this.#gap(segment, line);
+    else if (line.kind === 'mark') this.#mark(segment, line.synced);
+    else if (line.kind === 'device') {
+      const { device, epoch, seq, tag8 } = line;
+      if (!this.damaged && !this.#held.has(key(device, epoch, seq, tag8)))
+        this.#fail(
+          'a snapshot names what is durable',
+          `${segment.file.path}: ${key(device, epoch, seq, tag8)}`,
+        );
+    } else {
+      if (line.first !== segment.first)
+        this.#fail('a segment bears its first offset', `${segment.file.path}: ${line.first}`);
+      this.#offset(line.first, `header of ${line.first}`);
+      segment.offsets.push(line.first);
+    }
+  }
+
+  #reading(segment: Segment, line: ReadingLine, text: string, at: number, end: number): void {
+    const { offset, device, epoch, seq, tag8, payload } = line;
+    const name = key(device, epoch, seq, tag8);
+    const { ledger } = this.#options;
+    if (ledger !== undefined && ledger.find(payload) === undefined)
+      this.#fail('nothing unsealed is in the journal', `${name} at offset ${offset}`);
+    if (!agrees(text, line)) this.#fail('a line says what its payload says', text.slice(0, 120));
+    const isNew = this.#offset(offset, name);
+    const place = `${device}/${epoch}/${seq}`;
+    let held = this.#held.get(name);
+    if (held === undefined) {
+      held = {
+        key: name,
+        device,
+        epoch,
+        seq,
+        copies: 0,
+        highest: 0,
+        marked: false,
+        receipted: false,
+        published: false,
+        retired: false,
+        destroyed: false,
+      };
+      this.#held.set(name, held);
+      if (this.#places.has(place) && !this.damaged)
+        this.#fail('one reading a place', `${name} beside ${this.#places.get(place)!.key}`);
+      this.#places.set(place, held);
+      this.durable++;
+      this.#readings.set(device, (this.#readings.get(device) ?? 0) + 1);
+      const wrong = this.#chains.next(line);
+      if (wrong !== '' && !this.damaged)
+        this.#fail('readings of a device are in order, or a gap says why', wrong);
+    } else if (isNew && held.marked && held.copies > 0 && !this.damaged) {
+      this.#fail('nothing is journalled twice', `${name} again at offset ${offset}`);
+    }
+    held.copies++;
+    held.highest = Math.max(held.highest, offset);
+    segment.lines.push({ at, end, offset, held });
+    this.#cursor.line(offset, held);
+  }
+
+  #gap(segment: Segment, line: GapLine): void {
+    this.gaps++;
+    segment.offsets.push(line.offset);
+    this.#offset(line.offset, `gap ${line.device} ${line.from}-${line.to}`);
+    this.#chains.gap(line);
+    this.#options.gap?.(line);
+  }
+
+  #mark(segment: Segment, synced: number): void {
+    if (synced <= segment.marked) return;
+    for (const { end, held } of segment.lines) if (end > segment.marked && end <= synced) held.marked = true;
+    segment.marked = synced;
+  }
+
+  /** Notes what an offset names; false: that was known. */
+  #offset(offset: number, name: string): boolean {
+    const known = this.#offsets.get(offset);
+    if (known === undefined) this.#offsets.set(offset, name);
+    else if (known !== name && !this.damaged)
+      this.#fail('an offset is used once', `${offset} was ${known}, is ${name}`);
+    return known === undefined;
+  }
+
+  #removed(file: Inode): void {
+    const segment = this.#segments.get(file);
+    if (segment === undefined) return;
+    this.#segments.delete(file);
+    const passed = segment.lines.length === 0 ? 0 : this.#cursor.durable();
+    // It was given up before anybody knew of anything in it.
+    if (segment.marked === 0) for (const offset of segment.offsets) this.#offsets.delete(offset);
+    for (const { offset, held, at, end } of segment.lines) {
+      if (segment.marked === 0) this.#offsets.delete(offset);
+      if (file.isDestroyed(at, end)) continue;
+      held.copies--;
+      if (held.copies > 0) continue;
+      if (held.published && offset < passed) held.retired = true;
+      else if (held.receipted && !held.destroyed)
+        this.#fail(
+          'a segment goes when the cursor has passed it',
+          `${held.key} at ${offset}, cursor ${passed}`,
+        );
+    }
+  }
+
+  #destroyed(file: Inode, from: number, to: number): void {
+    this.damaged = true;
+    const lines = this.#segments.get(file)?.lines ?? [];
+    for (const line of lines) {
+      if (line.at >= to || line.end <= from) continue;
+      const before = file.destroyed.slice(0, -1).some(range => range.from < line.end && range.to > line.at);
+      if (!before) line.held.copies--;
+      line.held.destroyed = true;
+    }
+  }
+
+  #last(): Segment | undefined {
+    let last: Segment | undefined;
+    for (const segment of this.#segments.values())
+      if (last === undefined || segment.first > last.first) last = segment;
+    return last;
+  }
+
+  #find(payload: Uint8Array): Held | undefined {
+    const line = readPayload(Buffer.from(payload.buffer, payload.byteOffset, payload.length));
+    return line && this.#held.get(key(line.device, line.epoch, line.seq, line.tag8));
+  }
+
+  #fail(what: string, details: string): void {
+    this.#world.fail(new Violation(what, details));
+  }
+
+  /** What goes wrong in here must not come out in the product. */
+  #guarded<A extends unknown[]>(run: (...args: A) => void): (...args: A) => void {
+    return (...args) => {
+      try {
+        run(...args);
+      } catch (error) {
+        this.#world.fail(error);
+      }
+    };
+  }
+}
+
+export function key(device: string, epoch: number, seq: number, tag8: string): string {
+  return `${device}/${epoch}/${seq}/${tag8}`;
+}
