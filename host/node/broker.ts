@@ -1,21 +1,22 @@
 /**
- * The broker port over the `mqtt` package, used so that the package keeps nothing and repeats nothing:
+ * The broker port over the `mqtt` package, used so that the package keeps nothing and repeats nothing: one client per
+ * connection, `reconnectPeriod` 0. It connects, subscribes, keeps alive and takes leave. Messages and their PUBACKs don't
+ * pass through it (`MqttStream`):
  *
- * - one client per connection, `reconnectPeriod` 0, and an outgoing store that stores nothing: what was not
- *   acknowledged is the caller's to send again, from where it is durable;
- * - the package hands messages over one by one and sends each PUBACK when its `handleMessage` callback is called
- *   without an error. Here the callback is called with an error at once (the package then goes on without PUBACK)
- *   and the PUBACK is written when the handler's promise resolves, in the order of arrival. So many messages can
- *   share one sync of the handler's storage. A PUBACK without reason is `40 02 <packet id>` in MQTT 3.1.1
- *   (section 3.4) and MQTT 5 (section 3.4.2.1) alike.
+ * - what was not acknowledged is the caller's to send again, from where it is durable;
+ * - a message that comes is acknowledged when the handler's promise resolves, in the order of arrival, so that many messages
+ *   can share one sync of the handler's storage. A PUBACK without reason is `40 02 <packet id>` in MQTT 3.1.1 (section 3.4)
+ *   and MQTT 5 (section 3.4.2.1) alike.
  */
-import type { Socket } from 'node:net';
-import { Readable } from 'node:stream';
-import type { IClientOptions, IClientPublishOptions, IPublishPacket, IStore, MqttClient } from 'mqtt';
+import type { IClientOptions, MqttClient } from 'mqtt';
 import { Fault } from '../fault.js';
 import type { Broker, BrokerHandler, BrokerMessage, BrokerOptions, BrokerSession } from '../ports.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { connectFault, REASONS } from './broker-faults.js';
+import { dialBroker } from './broker-socket.js';
+import { encodeProperties, encodeText, NO_PROPERTIES, type Publish } from './mqtt-packets.js';
+import { MqttStream } from './mqtt-stream.js';
+import { PacketIds } from './packet-ids.js';
 
 /** Messages that the handler has at a time; announced as Receive Maximum on MQTT 5. */
 const MAX_HANDLED = 1000;
@@ -25,6 +26,8 @@ const MAX_PACKET_BYTES = 1 << 20;
 const SESSION_EXPIRY_SECONDS = 30 * 24 * 3600;
 /** How long to wait for the broker to close after DISCONNECT. */
 const END_TIMEOUT_MS = 1000;
+/** Topics and sets of properties that are kept encoded. */
+const MAX_KEPT = 4096;
 /** What one MQTT connection can have in flight. */
 const MAX_RECEIVE_MAXIMUM = 65_535;
 
@@ -32,28 +35,37 @@ export const mqttBroker: Broker = { connect };
 
 async function connect(options: BrokerOptions, handler: BrokerHandler): Promise<BrokerSession> {
   // Takes a tenth of a second to load: a gateway that starts lets devices in before that.
-  const { default: mqtt } = await import('mqtt');
+  const { MqttClient } = await import('mqtt');
   return new Promise((resolve, reject) => {
+    const ids = new PacketIds();
+    let session: MqttSession;
     let client: MqttClient;
     try {
-      client = mqtt.connect(options.url, clientOptions(options));
+      const socket = dialBroker(options);
+      const five = options.protocol === '5';
+      const stream = new MqttStream(socket, five, MAX_PACKET_BYTES, {
+        publish: message => session.message(message),
+        puback: (id, reason) => session.puback(id, reason),
+      });
+      client = new MqttClient(() => stream, clientOptions(options, ids));
+      session = new MqttSession(client, stream, ids, options, handler);
+      stream.on('error', failed);
     } catch (error) {
       reject(connectFault(options, error));
       return;
     }
-    const session = new MqttSession(client, options, handler);
     let reason: unknown;
-    // Packets are written whole; waiting for the peer's ACK before the next (Nagle) would cost 40 ms each time.
-    (client.stream as Partial<Socket>).setNoDelay?.(true);
-    client.on('error', error => {
+    function failed(error: unknown): void {
       reason ??= error;
       session.failed(error);
+    }
+    client.on('error', error => {
+      failed(error);
       // The package leaves a connection open after some protocol errors.
       client.stream.destroy();
     });
     client.on('disconnect', packet => {
-      reason ??= new Error(`the broker said: ${REASONS[packet.reasonCode ?? 0] ?? packet.reasonCode}`);
-      session.failed(reason);
+      failed(new Error(`the broker said: ${REASONS[packet.reasonCode ?? 0] ?? packet.reasonCode}`));
     });
     client.once('connect', () => {
       const unfit = session.opened();
@@ -69,7 +81,7 @@ async function connect(options: BrokerOptions, handler: BrokerHandler): Promise<
   });
 }
 
-function clientOptions(options: BrokerOptions): IClientOptions {
+function clientOptions(options: BrokerOptions, ids: PacketIds): IClientOptions {
   const five = options.protocol === '5';
   return {
     clientId: options.clientId,
@@ -80,12 +92,9 @@ function clientOptions(options: BrokerOptions): IClientOptions {
     reconnectPeriod: 0,
     resubscribe: false,
     queueQoSZero: false,
-    outgoingStore: new NoStore(),
+    messageIdProvider: ids,
     ...(options.username !== undefined && { username: options.username }),
     ...(options.password !== undefined && { password: options.password }),
-    ...(options.tls?.ca !== undefined && { ca: options.tls.ca }),
-    ...(options.tls?.cert !== undefined && { cert: options.tls.cert }),
-    ...(options.tls?.key !== undefined && { key: options.tls.key }),
     ...(options.will && {
       will: {
         topic: options.will.topic,
@@ -105,25 +114,41 @@ function clientOptions(options: BrokerOptions): IClientOptions {
   };
 }
 
+type Acknowledged = (error?: Error) => void;
+
 class MqttSession implements BrokerSession {
   receiveMaximum = MAX_RECEIVE_MAXIMUM;
   readonly #client: MqttClient;
+  readonly #stream: MqttStream;
+  readonly #ids: PacketIds;
   readonly #five: boolean;
   readonly #handler: BrokerHandler;
   readonly #acknowledgements: Acknowledgements;
+  readonly #inFlight = new Map<number, Acknowledged>();
+  readonly #topics = new Map<string, Buffer>();
+  /** By user properties and content type. */
+  readonly #properties = new Map<BrokerMessage['userProperties'], Map<string | undefined, Buffer>>();
   #open = false;
   #ended = false;
   #retains = true;
+  #room = true;
   #reason = 'the connection is gone';
 
-  constructor(client: MqttClient, options: BrokerOptions, handler: BrokerHandler) {
+  constructor(
+    client: MqttClient,
+    stream: MqttStream,
+    ids: PacketIds,
+    options: BrokerOptions,
+    handler: BrokerHandler,
+  ) {
     this.#client = client;
+    this.#stream = stream;
+    this.#ids = ids;
     this.#five = options.protocol === '5';
     this.#handler = handler;
     this.#acknowledgements = new Acknowledgements(MAX_HANDLED, bytes => {
-      if (client.connected && !this.#ended) client.stream.write(bytes);
+      if (!this.#ended) stream.sendPubacks(bytes);
     });
-    client.handleMessage = (packet, callback) => this.#handle(packet, callback);
   }
 
   /** At CONNACK; returns what makes this broker unusable. */
@@ -132,6 +157,7 @@ class MqttSession implements BrokerSession {
     const properties = this.#client.serverProperties;
     this.receiveMaximum = properties?.receiveMaximum ?? MAX_RECEIVE_MAXIMUM;
     this.#retains = properties?.retainAvailable !== false;
+    this.#stream.resumePublishes();
     if (properties?.maximumQoS !== 0) return undefined;
     return new Fault(
       'broker-unfit',
@@ -152,22 +178,49 @@ class MqttSession implements BrokerSession {
     if (told) this.#handler.closed(this.#reason);
   }
 
-  publish(message: BrokerMessage, acknowledged: (error?: Error) => void): void {
+  publish(message: BrokerMessage, acknowledged: Acknowledged): void {
     if (this.#ended) return;
-    const properties: IClientPublishOptions['properties'] = {};
-    if (message.contentType !== undefined) properties.contentType = message.contentType;
-    if (message.userProperties !== undefined) properties.userProperties = { ...message.userProperties };
-    const { buffer, byteOffset, length } = message.payload;
-    this.#client.publish(
-      message.topic,
-      Buffer.from(buffer, byteOffset, length),
-      { qos: 1, retain: message.retain && this.#retains, ...(this.#five && { properties }) },
+    const id = this.#ids.allocate();
+    if (id === null) throw new RangeError('more messages in flight than MQTT has packet ids');
+    this.#inFlight.set(id, acknowledged);
+    this.#stream.sendPublish({
+      topic: this.#topic(message.topic),
+      id,
+      properties: this.#five ? this.#propertiesOf(message) : NO_PROPERTIES,
+      payload: message.payload,
+      retain: message.retain && this.#retains,
+    });
+  }
+
+  /** A PUBLISH came. @returns whether the next may come before `MqttStream.resumePublishes` */
+  message({ topic, payload, qos, id }: Publish): boolean {
+    if (this.#ended) return true;
+    const handled = this.#handler.message(topic, payload);
+    this.#room = false;
+    this.#acknowledgements.add(
+      qos === 1 ? id : undefined,
+      handled,
+      () => {
+        this.#room = true;
+        this.#stream.resumePublishes();
+      },
       error => {
-        // The package also calls back when a connection ends: only a PUBACK's refusal has a number.
-        if (this.#ended || (error && typeof (error as { code?: unknown }).code !== 'number')) return;
-        acknowledged(error ?? undefined);
+        // PUBACKs go out in order: with one missing for ever, only a new connection goes on.
+        this.failed(error);
+        this.#stream.destroy();
       },
     );
+    return this.#room;
+  }
+
+  /** A PUBACK came. */
+  puback(id: number, reason: number): void {
+    const acknowledged = this.#inFlight.get(id);
+    if (acknowledged === undefined || this.#ended) return;
+    this.#inFlight.delete(id);
+    this.#ids.deallocate(id);
+    if (reason < 0x80) acknowledged();
+    else acknowledged(new Error(REASONS[reason] ?? `reason ${reason}`));
   }
 
   async subscribe(topics: readonly string[]): Promise<void> {
@@ -197,56 +250,32 @@ class MqttSession implements BrokerSession {
         clearTimeout(timer);
         resolve();
       });
-      // The package would first wait for what is in flight, which may never be acknowledged.
-      for (const id of Object.keys(client.outgoing)) client.removeOutgoingMessage(Number(id));
       client.end(false);
     });
   }
 
-  #handle(packet: IPublishPacket, callback: (error?: Error) => void): void {
-    if (this.#ended) {
-      callback(NO_PUBACK);
-      return;
+  #topic(topic: string): Buffer {
+    let bytes = this.#topics.get(topic);
+    if (bytes === undefined) {
+      if (this.#topics.size >= MAX_KEPT) this.#topics.clear();
+      bytes = encodeText(topic);
+      this.#topics.set(topic, bytes);
     }
-    const id = packet.qos === 1 ? packet.messageId : undefined;
-    const handled = this.#handler.message(String(packet.topic), packet.payload as Uint8Array);
-    this.#acknowledgements.add(
-      id,
-      handled,
-      () => callback(NO_PUBACK),
-      error => {
-        // PUBACKs go out in order: with one missing for ever, only a new connection goes on.
-        this.failed(error);
-        this.#client.stream.destroy();
-      },
-    );
-  }
-}
-
-const NO_PUBACK = new Error('PUBACK follows when the message has been handled');
-
-/** Keeps nothing, so that nothing can be sent again behind the caller's back. */
-class NoStore implements IStore {
-  put(_packet: unknown, done: (error?: Error) => void): this {
-    done();
-    return this;
+    return bytes;
   }
 
-  createStream(): ReturnType<IStore['createStream']> {
-    return Readable.from([]) as unknown as ReturnType<IStore['createStream']>;
-  }
-
-  del(packet: Parameters<IStore['del']>[0], done: Parameters<IStore['del']>[1]): this {
-    done(undefined, packet as never);
-    return this;
-  }
-
-  get(_packet: unknown, done: (error?: Error) => void): this {
-    done(new Error('nothing is stored'));
-    return this;
-  }
-
-  close(done: (error?: Error) => void): void {
-    done();
+  #propertiesOf({ contentType, userProperties }: BrokerMessage): Buffer {
+    let kinds = this.#properties.get(userProperties);
+    if (kinds === undefined) {
+      if (this.#properties.size >= MAX_KEPT) this.#properties.clear();
+      kinds = new Map();
+      this.#properties.set(userProperties, kinds);
+    }
+    let bytes = kinds.get(contentType);
+    if (bytes === undefined) {
+      bytes = encodeProperties(contentType, userProperties);
+      kinds.set(contentType, bytes);
+    }
+    return bytes;
   }
 }

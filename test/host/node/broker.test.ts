@@ -135,6 +135,31 @@ for (const protocol of ['5', '3.1.1'] as const) {
   });
 }
 
+test('over a websocket', async t => {
+  if (!needs(t, 'mosquitto')) return;
+  const port = await freePort();
+  const broker = await Mosquitto.start([`listener ${port} 127.0.0.1`, 'protocol websockets']);
+  t.teardown(() => broker.stop());
+  const arrived: string[] = [];
+  const handler: BrokerHandler = {
+    message: async (_topic, payload) => void arrived.push(text(payload)),
+    closed: () => {},
+  };
+  const connect = () => mqttBroker.connect(options(`ws://127.0.0.1:${port}`), handler);
+  // Its first listener answers, this one may come a moment later.
+  let session = await connect().catch(() => undefined);
+  while (session === undefined) session = await connect().catch(() => undefined);
+  await session.subscribe(['a/b']);
+  let acknowledged = 0;
+  for (let i = 0; i < 500; i++) session.publish(message('a/b', String(i)), () => acknowledged++);
+  await until(() => arrived.length === 500 && acknowledged === 500, 'all there and back');
+  t.deepEqual(
+    arrived,
+    Array.from({ length: 500 }, (_, i) => String(i)),
+  );
+  await session.end();
+});
+
 test('a publish that was not acknowledged is never sent again by the library', async t => {
   const received: Buffer[] = [];
   const sockets: Socket[] = [];
