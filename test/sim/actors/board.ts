@@ -7,7 +7,7 @@ import { PowerCut, VirtualFlash } from '../../../boards/virtual/flash.js';
 import type { SeededRandom } from '../../../boards/virtual/random.js';
 import { Alive } from '../../../firmware/alive.js';
 import { Device } from '../../../firmware/device.js';
-import type { DeviceLimits } from '../../../firmware/limits.js';
+import { DEVICE_LIMITS, type DeviceLimits } from '../../../firmware/limits.js';
 import type { RestartMemory, Wire } from '../../../firmware/ports.js';
 import { Restarts } from '../../../firmware/restarts.js';
 import { toHex } from '../../../firmware/seal/index.js';
@@ -67,6 +67,8 @@ const SECTOR_BYTES = 4096;
 const MAX_ENVELOPE_BYTES = 512;
 const TICK_MS = 10;
 const WATCHDOG_MS = 8_000;
+/** As `firmware/alive.ts` has it. */
+const SLACK_MS = 15_000;
 const RESTART_MS = 300;
 const START_RETRY_MS = 60_000;
 const MINUTE_MS = 60_000;
@@ -287,7 +289,11 @@ export class Board {
       device.quiet = this.#quiet;
       this.#listen(device);
       this.device = device;
-      this.#alive = new Alive(device, { feed: () => (this.#fedMs = world.nowMs) }, uptime);
+      const feed = () => {
+        this.#fedMs = world.nowMs;
+      };
+      const { heartbeatMs = DEVICE_LIMITS.heartbeatMs } = limits;
+      this.#alive = new Alive(device, { feed }, uptime, { sealMs: heartbeatMs + SLACK_MS });
       this.#note(`boots: ${restarts.reason}`, restarts.waitMs > 0 ? `after ${restarts.waitMs} ms` : '');
       this.#pollAfter(Math.max(TICK_MS, restarts.waitMs / drift));
     });
