@@ -53,6 +53,12 @@ export interface Storage {
   space(path: string): Promise<{ availableBytes: number; totalBytes: number }>;
 }
 
+/** A storage whose files can have two names. */
+export interface LinkingStorage extends Storage {
+  /** Gives a file a second name, which must be free; `EPERM` or `ENOTSUP` where the file system can't. */
+  link(from: string, to: string): Promise<void>;
+}
+
 export interface StorageFile {
   /** Reads at `position` into the whole of `target`; returns the bytes read, fewer only at the end of the file. */
   read(target: Uint8Array, position: number): Promise<number>;

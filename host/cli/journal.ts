@@ -1,15 +1,29 @@
 /** `sovereign journal check|cat|repair DIR`: looks into a journal on disk. */
+import { realpath } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Fault, systemCode } from '../fault.js';
-import { type WalkSummary, walk } from '../journal/check.js';
-import type { Damage, Entry, GapEntry } from '../journal/entry.js';
-import { segmentsIn } from '../journal/names.js';
+import { isDamaged, walk } from '../journal/check.js';
+import type { Entry } from '../journal/entry.js';
+import { ASIDE, isLeftOver, segmentsIn } from '../journal/names.js';
 import { repair } from '../journal/repair.js';
 import { lockDirectory } from '../node/lock.js';
 import { NodeStorage } from '../node/storage.js';
 import { type JsonOption, outputOf, wholeOption, withJson } from './context.js';
 import { Describer } from './journal/describe.js';
+import {
+  damageObject,
+  damageText,
+  faultText,
+  lossObject,
+  lossText,
+  repairObject,
+  repairText,
+  summaryTexts,
+  unknownObject,
+  unknownText,
+} from './journal/report.js';
+import { checkStores } from './journal/stores.js';
 import { bytesText, type Output, printable, type Terminal } from './output.js';
 
 const storage = new NodeStorage();
@@ -43,8 +57,10 @@ interface Place {
 
 /** @throws Fault `journal-not-found` when there is no segment in either place */
 async function find(dir: string): Promise<Place> {
-  const given = resolve(dir);
+  let given = resolve(dir);
   try {
+    // The lock lies beside the journal itself, not beside a link to it.
+    given = await realpath(given);
     const names = await storage.list(given);
     if (names.includes('journal') && segmentsIn(await storage.list(`${given}/journal`)).length > 0) {
       return { journal: `${given}/journal`, data: given };
@@ -68,24 +84,45 @@ async function find(dir: string): Promise<Place> {
 }
 
 async function check(dir: string, output: Output): Promise<void> {
-  const { journal } = await find(dir);
-  let seen = 0;
+  const { journal, data } = await find(dir);
   const summary = await walk(storage, journal, 0, {
-    entry: () => {
-      if (++seen % 10_000 === 0) output.progress(`${seen} entries`);
-    },
-    damage: damage => sayDamage(output, damage),
-    loss: gap => sayLoss(output, gap),
+    progress: (index, count, { readings }) =>
+      output.progress(`segment ${index + 1} of ${count}, ${readings} readings`),
+    damage: range => say(output, damageObject(range), () => damageText(range)),
+    loss: (gap, cause) => say(output, lossObject(gap, cause), () => lossText(gap, cause)),
+    unknown: loss => say(output, unknownObject(loss), () => unknownText(loss)),
+    torn: (segment, at, bytes) =>
+      say(
+        output,
+        { torn: segment, at, bytes },
+        () =>
+          `not synced in ${segment}, bytes ${at} to ${at + bytes - 1}: can't be read; normal after a crash`,
+      ),
   });
   output.progress('');
-  await saySummary(output, summary);
-  if (summary.damages > 0 || summary.losses > 0) {
-    throw new Fault(
-      'journal-damaged',
-      `the journal in ${journal} has ${summary.damages} damaged places and lost ${summary.losses} ranges of readings`,
-      'everything else is served as it is; sovereign journal repair moves the damaged segments aside',
-    );
+  for (const name of await leftOvers(journal)) {
+    const detail = 'a repair was stopped; sovereign journal repair goes on with it';
+    await say(output, { leftOver: name, detail }, () => `left over: ${name}: ${detail}`);
   }
+  await checkStores(storage, data, summary.endOffset, ({ file, detail }) =>
+    say(output, { store: file, detail }, () => `beside the journal: ${file} ${detail}`),
+  );
+  if (output.json) await output.object({ summary });
+  else for (const line of summaryTexts(summary)) await output.line(line);
+  if (!isDamaged(summary)) return;
+  throw new Fault(
+    'journal-damaged',
+    faultText(journal, summary),
+    'everything else is served as it is; sovereign journal repair (with the gateway stopped, or on a copy) moves the damaged segments aside',
+  );
+}
+
+async function leftOvers(journal: string): Promise<string[]> {
+  return (await storage.list(journal)).filter(isLeftOver);
+}
+
+function say(output: Output, object: Record<string, unknown>, text: () => string): Promise<void> {
+  return output.json ? output.object(object) : output.line(printable(text()));
 }
 
 async function cat(dir: string, from: number, output: Output): Promise<void> {
@@ -94,65 +131,50 @@ async function cat(dir: string, from: number, output: Output): Promise<void> {
   await walk(storage, journal, from, {
     entry: entry =>
       output.json ? output.object(asJson(entry, describer)) : output.line(asLine(entry, describer)),
-    damage: damage => output.note(damageText(damage)),
-    loss: gap => output.note(lossText(gap)),
+    damage: range => output.note(damageText(range)),
+    loss: (gap, cause) => output.note(lossText(gap, cause)),
   });
 }
 
 async function mend(dir: string, output: Output): Promise<void> {
   const { journal, data } = await find(dir);
-  const lock = await lockDirectory(data);
+  const lock = await lockDirectory(data).catch(error => {
+    throw inUse(error, data);
+  });
   try {
-    let segments = 0;
-    await repair(storage, journal, async done => {
-      segments++;
-      const { segment, movedTo, blankedBytes } = done;
-      if (output.json) await output.object({ repaired: segment, movedTo, blankedBytes });
-      else await output.line(`${segment}: ${bytesText(blankedBytes)} taken out; the original is ${movedTo}`);
-    });
-    if (segments === 0 && !output.json) await output.line('nothing to repair');
+    let done = 0;
+    let movedBytes = 0;
+    await repair(
+      storage,
+      journal,
+      async step => {
+        done++;
+        if (step.kind === 'mended') movedBytes += step.bytes;
+        await say(output, repairObject(step), () => repairText(step));
+      },
+      (index, count) => output.progress(`segment ${index + 1} of ${count}`),
+    );
+    output.progress('');
+    if (output.json) return;
+    if (done === 0) await output.line('nothing to repair');
+    else if (movedBytes > 0) {
+      await output.line(
+        `the originals, ${bytesText(movedBytes)}, stay in ${journal}/${ASIDE} until somebody removes them`,
+      );
+    }
   } finally {
     await lock.release();
   }
 }
 
-function sayDamage(output: Output, damage: Damage): Promise<void> {
-  const { reason, segment, at, bytes, detail } = damage;
-  if (output.json) return output.object({ damage: reason, segment, at, bytes, detail });
-  return output.line(damageText(damage));
-}
-
-function sayLoss(output: Output, gap: GapEntry): Promise<void> {
-  const { device, from, to, offset } = gap;
-  if (output.json) return output.object({ lost: device, from, to, noticedAt: offset });
-  return output.line(lossText(gap));
-}
-
-function damageText({ reason, segment, at, bytes, detail }: Damage): string {
-  const range = bytes > 0 ? ` bytes ${at} to ${at + bytes - 1}` : '';
-  return `damage (${reason}) in ${segment}${range}: ${detail}`;
-}
-
-function lossText({ device, from, to, offset }: GapEntry): string {
-  const [epoch, seq] = from;
-  const range =
-    epoch === to[0]
-      ? `epoch ${epoch}, sequence ${seq} to ${to[1] - 1}`
-      : `from epoch ${epoch}, sequence ${seq} up to epoch ${to[0]}, sequence ${to[1]}`;
-  return `lost: device ${device}, ${range} (noticed at offset ${offset})`;
-}
-
-async function saySummary(output: Output, summary: WalkSummary): Promise<void> {
-  if (output.json) return output.object({ summary });
-  const { segments, readings, gaps, damages, losses, unprovenBytes } = summary;
-  await output.line(
-    `${segments} segments, ${readings} readings, ${gaps} gaps; ${damages} damaged places, ${losses} losses`,
+function inUse(error: unknown, data: string): unknown {
+  if (!(error instanceof Fault) || error.code !== 'data-locked') return error;
+  return new Fault(
+    error.code,
+    `a running gateway (or another repair) owns ${data}: what it writes can't be repaired at the same time`,
+    `stop it first (fuser ${data}/lock names it), or repair a copy: cp -r ${data} COPY; sovereign journal repair COPY`,
+    error,
   );
-  if (unprovenBytes > 0) {
-    await output.line(
-      `${bytesText(unprovenBytes)} at the end are not known to be synced; the gateway writes them anew when it starts`,
-    );
-  }
 }
 
 function asJson(entry: Entry, describer: Describer): Record<string, unknown> {

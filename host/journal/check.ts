@@ -1,42 +1,70 @@
 /**
- * Goes through a journal that nobody has open, or a copy of one that is being written, with one buffer of
- * memory: what is sound, what is damaged, and what the damage costs.
+ * Goes through a journal, or a copy of one that is being written, with one buffer of memory: what is sound, what
+ * is damaged, and what the damage costs.
  */
 import type { Storage } from '../ports.js';
+import { type DamagedRange, DamagedRanges } from './damaged-ranges.js';
 import type { Damage, Entry, GapEntry } from './entry.js';
-import { JOURNAL_LINK } from './entry.js';
-import { LineReader } from './line-reader.js';
-import { segmentName, segmentsIn } from './names.js';
-import { JournalReader } from './reader.js';
-import { markedBytes } from './segment.js';
+import type { LossCause, UnknownLoss } from './loss.js';
+import { ASIDE, missingNote } from './names.js';
+import { passThrough, type Tail } from './pass.js';
 
-const ENTRIES_AT_ONCE = 256;
+type Told = void | Promise<void>;
 
 /** What `walk` tells, in the order of the journal. */
 export interface WalkListener {
-  entry?(entry: Entry): void | Promise<void>;
-  damage?(damage: Damage): void | Promise<void>;
+  entry?(entry: Entry): Told;
+  /** Comes once the next sound line shows which offsets it concerns. */
+  damage?(range: DamagedRange): Told;
   /** Readings that are gone; noticed at the line with this gap's offset. */
-  loss?(gap: GapEntry): void | Promise<void>;
+  loss?(gap: GapEntry, cause: LossCause): Told;
+  /** What can't be told. */
+  unknown?(loss: UnknownLoss): Told;
+  /** Bytes behind what is known to be synced that can't be read: normal after a crash. */
+  torn?(segment: string, at: number, bytes: number): Told;
+  /** At each segment, and now and then within. */
+  progress?(index: number, count: number, summary: WalkSummary): Told;
 }
 
 export interface WalkSummary {
   segments: number;
+  bytes: number;
+  /** Durable ones. */
   readings: number;
   gaps: number;
   firstOffset: number;
   lastOffset: number;
+  /** Behind the last sound line, the tail's too. */
+  endOffset: number;
   damages: number;
   damagedBytes: number;
+  /** Of the damages, those that repair has noted: nothing more can be done about them. */
+  noted: number;
   losses: number;
+  /** Of the losses, those behind damage that has been taken out, or noted. */
+  oldLosses: number;
+  lostReadings: number;
+  /** Devices with a loss. */
+  lostDevices: number;
+  /** Losses that reach over epochs: how many readings they are is not known. */
+  uncountedLosses: number;
+  unknowns: number;
   /** Bytes after the last mark: not known to be synced, written anew when the gateway starts. */
   unprovenBytes: number;
+  tail: Tail | undefined;
+  /** Segments that retention removed meanwhile. */
+  removed: number;
+}
+
+/** Whether anything needs attention: damage that stands in the files, or a loss without any trace of it. */
+export function isDamaged({ damages, noted, losses, oldLosses }: WalkSummary): boolean {
+  return damages > noted || losses > oldLosses;
 }
 
 /**
  * Reads every durable entry from `fromOffset` on.
  *
- * @throws the storage's error when the disk can't be read at all
+ * @throws the storage's error when the directory can't be listed
  */
 export async function walk(
   storage: Storage,
@@ -44,57 +72,112 @@ export async function walk(
   fromOffset: number,
   listener: WalkListener,
 ): Promise<WalkSummary> {
-  const segments = segmentsIn(await storage.list(directory));
-  const summary: WalkSummary = {
-    segments: segments.length,
-    readings: 0,
-    gaps: 0,
-    firstOffset: -1,
-    lastOffset: -1,
-    damages: 0,
-    damagedBytes: 0,
-    losses: 0,
-    unprovenBytes: 0,
-  };
-  const last = segments[segments.length - 1];
-  let lastBound: number | undefined;
-  if (last !== undefined) {
-    const file = await storage.open(`${directory}/${segmentName(last)}`, 'read');
-    lastBound = await markedBytes(file, new LineReader());
-    summary.unprovenBytes = (await file.size()) - lastBound;
-    await file.close();
-  }
-  const damages: Damage[] = [];
-  const reader = new JournalReader(
-    { storage, directory, segments, bound: first => (first === last ? lastBound : undefined) },
-    fromOffset,
-    { damaged: damage => damages.push(damage) },
+  const notes = new Set(
+    (await storage.list(`${directory}/${ASIDE}`)).filter(name => name.endsWith('.missing')),
   );
-  try {
-    for (;;) {
-      const entries = await reader.next(ENTRIES_AT_ONCE);
-      for (const damage of damages.splice(0)) {
-        summary.damages++;
-        summary.damagedBytes += damage.bytes;
-        await listener.damage?.(damage);
-      }
-      if (entries.length === 0) return summary;
-      for (const entry of entries) await take(entry, summary, listener);
-    }
-  } finally {
-    await reader.close();
-  }
+  const walker = new Walker(listener, fromOffset, notes);
+  const passed = await passThrough(storage, directory, fromOffset, walker);
+  await walker.end();
+  return { ...walker.summary, ...passed, unprovenBytes: passed.tail?.bytes ?? 0 };
 }
 
-async function take(entry: Entry, summary: WalkSummary, listener: WalkListener): Promise<void> {
-  if (entry.kind === 'gap' && entry.link === JOURNAL_LINK) {
-    summary.losses++;
-    await listener.loss?.(entry);
-    return;
+class Walker {
+  readonly summary: WalkSummary = {
+    ...{ segments: 0, bytes: 0, readings: 0, gaps: 0, firstOffset: -1, lastOffset: -1, endOffset: 1 },
+    ...{ damages: 0, damagedBytes: 0, noted: 0, losses: 0, oldLosses: 0, lostReadings: 0, lostDevices: 0 },
+    ...{ uncountedLosses: 0, unknowns: 0, unprovenBytes: 0, tail: undefined, removed: 0 },
+  };
+  readonly #listener: WalkListener;
+  readonly #from: number;
+  readonly #notes: ReadonlySet<string>;
+  readonly #ranges = new DamagedRanges();
+  readonly #devices = new Set<string>();
+  /** The highest number of a damage that is not noted. */
+  #fresh = 0;
+  #last = 0;
+
+  constructor(listener: WalkListener, from: number, notes: ReadonlySet<string>) {
+    this.#listener = listener;
+    this.#from = from;
+    this.#notes = notes;
   }
-  if (summary.firstOffset < 0) summary.firstOffset = entry.offset;
-  summary.lastOffset = entry.offset;
-  if (entry.kind === 'reading') summary.readings++;
-  else summary.gaps++;
-  await listener.entry?.(entry);
+
+  entry(entry: Entry): Told {
+    const { offset, kind } = entry;
+    const told = this.#tell(this.#ranges.until(offset));
+    if (offset < this.#from) return told;
+    const { summary } = this;
+    if (summary.firstOffset < 0) summary.firstOffset = offset;
+    summary.lastOffset = offset;
+    if (kind === 'reading') summary.readings++;
+    else summary.gaps++;
+    return told ? told.then(() => this.#listener.entry?.(entry)) : this.#listener.entry?.(entry);
+  }
+
+  damage(damage: Damage): Told {
+    const { summary } = this;
+    const { number, reason, segment, bytes } = damage;
+    const noted = reason === 'missing' && this.#notes.has(missingNote(segment));
+    if (number !== this.#last) {
+      summary.damages++;
+      if (noted) summary.noted++;
+      else this.#fresh = number;
+    }
+    this.#last = number;
+    summary.damagedBytes += bytes;
+    return this.#tell(this.#ranges.add(damage, noted));
+  }
+
+  /** What follows the last mark can show what was lost before it. */
+  tailEntry({ offset }: Entry): Told {
+    return this.#tell(this.#ranges.until(offset));
+  }
+
+  async loss(gap: GapEntry, cause: LossCause): Promise<void> {
+    await this.#tell(this.#ranges.until(gap.offset));
+    if (gap.offset < this.#from) return;
+    const { summary } = this;
+    summary.losses++;
+    if (this.isOld(cause)) summary.oldLosses++;
+    if (gap.from[0] === gap.to[0]) summary.lostReadings += gap.to[1] - gap.from[1];
+    else summary.uncountedLosses++;
+    this.#devices.add(gap.device);
+    summary.lostDevices = this.#devices.size;
+    return this.#listener.loss?.(gap, cause);
+  }
+
+  unknown(loss: UnknownLoss): Told {
+    this.summary.unknowns++;
+    return this.#listener.unknown?.(loss);
+  }
+
+  torn(segment: string, at: number, bytes: number): Told {
+    return this.#listener.torn?.(segment, at, bytes);
+  }
+
+  progress(index: number, count: number): Told {
+    return this.#listener.progress?.(index, count, this.summary);
+  }
+
+  /** Nothing at or behind the begin of the next segment stood in this one. */
+  passed(_segment: string, next: number | undefined): Told {
+    return next === undefined ? undefined : this.#tell(this.#ranges.until(next));
+  }
+
+  async end(): Promise<void> {
+    await this.#tell(this.#ranges.rest());
+  }
+
+  /** Nothing in the files stands for it any more. */
+  isOld({ damages, blanks }: LossCause): boolean {
+    if (damages === undefined) return blanks;
+    return damages[0] > this.#fresh;
+  }
+
+  #tell(ranges: DamagedRange[]): Promise<void> | undefined {
+    if (ranges.length === 0) return undefined;
+    return (async () => {
+      for (const range of ranges) await this.#listener.damage?.(range);
+    })();
+  }
 }

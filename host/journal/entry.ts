@@ -66,19 +66,36 @@ export interface RecentTag {
  * Bytes of a segment that don't say what they should.
  *
  * `line`: fails its checksum or its shape; `header`: the segment doesn't say where it stands; `device`: a line
- * of the header's snapshot; `order`: an offset that doesn't rise; `bounds`: the next header claims more than
- * the file has; `counts`: the snapshot doesn't agree with the lines; `missing`: a segment is not there;
- * `io`: the medium refuses to read.
+ * of the header's snapshot; `order`: a sound line in a wrong place; `feed`: a line feed, with sound lines on both
+ * sides; `bounds`: bytes that were synced are not there; `counts`: the snapshot doesn't agree with the lines;
+ * `missing`: a segment is not there; `io`: the medium refuses to read; `torn`: fails its checksum, but was not known
+ * to be synced, which is normal after a crash.
  */
-export type DamageReason = 'line' | 'header' | 'device' | 'order' | 'bounds' | 'counts' | 'missing' | 'io';
+export type DamageReason =
+  | 'line'
+  | 'header'
+  | 'device'
+  | 'order'
+  | 'feed'
+  | 'bounds'
+  | 'counts'
+  | 'missing'
+  | 'io'
+  | 'torn';
 
 export interface Damage {
   reason: DamageReason;
   /** File name of the segment. */
   segment: string;
+  /** From 1; what follows directly on damage of the same segment has the same number. */
+  number: number;
   /** Where in the file, and how many bytes. */
   at: number;
   bytes: number;
+  /** Bytes that should stand before `at` and don't. */
+  missingBytes: number;
+  /** Offset of the last sound line before. */
+  after: number;
   /** One sentence for people. */
   detail: string;
   /** The bytes themselves, at most the first 16 KiB of them. */

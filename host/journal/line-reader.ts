@@ -1,10 +1,27 @@
 /**
  * Reads one line of a segment. Nothing is believed before the checksum agrees; a line that passes it and still
- * isn't one of the five kinds is refused like a damaged one.
+ * isn't byte for byte what the writer writes for one of the five kinds is refused like a damaged one.
  */
 import { crc32 } from 'node:zlib';
-import { type DevicePosition, type Entry, type GapEntry, MAX_OFFSET, type ReadingEntry } from './entry.js';
-import { FORMAT, isDevice, type PreviousSegment, TRAILER_BYTES } from './line-writer.js';
+import {
+  type DevicePosition,
+  type Entry,
+  type GapEntry,
+  MAX_OFFSET,
+  MAX_PAYLOAD_BYTES,
+  type ReadingEntry,
+} from './entry.js';
+import {
+  deviceText,
+  FORMAT,
+  gapText,
+  isDevice,
+  linkText,
+  markText,
+  type PreviousSegment,
+  segmentText,
+  TRAILER_BYTES,
+} from './line-writer.js';
 import { payloadTag8 } from './payload.js';
 
 export interface HeaderLine {
@@ -30,6 +47,7 @@ export interface MarkLine {
 
 export type Line = HeaderLine | DeviceLine | MarkLine | Entry;
 
+const ZERO = 0x30;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const CRC_BYTES = TRAILER_BYTES - 1;
@@ -74,7 +92,8 @@ export class LineReader {
   }
 
   #reading(bytes: Buffer, from: number, to: number): ReadingEntry | undefined {
-    this.#at = from + 5;
+    this.#at = from;
+    this.#skip(bytes, '{"o":');
     const offset = this.#number(bytes);
     this.#skip(bytes, ',"t":');
     const at = this.#number(bytes);
@@ -94,8 +113,11 @@ export class LineReader {
     const payloadEnd = to - CRC_BYTES - 1;
     if (this.#at < 0 || payloadEnd <= this.#at || bytes[payloadEnd] !== QUOTE) return undefined;
     const device = bytes.toString('latin1', deviceAt, deviceAt + 16);
-    if (!isDevice(device)) return undefined;
-    const payload = Buffer.from(bytes.toString('latin1', this.#at, payloadEnd), 'base64url');
+    if (!isDevice(device) || offset > MAX_OFFSET) return undefined;
+    const text = bytes.toString('latin1', this.#at, payloadEnd);
+    const payload = Buffer.from(text, 'base64url');
+    // The decoder passes over what is no base64url.
+    if (payload.length > MAX_PAYLOAD_BYTES || payload.toString('base64url') !== text) return undefined;
     return {
       kind: 'reading',
       at,
@@ -115,7 +137,9 @@ export class LineReader {
     if (at < 0) return 0;
     let value = 0;
     for (; bytes[at] >= 48 && bytes[at] <= 57; at++) value = value * 10 + (bytes[at] - 48);
-    this.#at = at === this.#at || value > Number.MAX_SAFE_INTEGER ? -1 : at;
+    const digits = at - this.#at;
+    const padded = digits > 1 && bytes[this.#at] === ZERO;
+    this.#at = digits === 0 || padded || value > Number.MAX_SAFE_INTEGER ? -1 : at;
     return value;
   }
 
@@ -148,22 +172,43 @@ export class LineReader {
       this.#at = -1;
       return '';
     }
+    const raw = `"${bytes.toString('latin1', from, end + 1)}`;
+    const link = parseJson(raw);
+    if (typeof link !== 'string' || linkText(link) !== raw) {
+      this.#at = -1;
+      return '';
+    }
     this.#linkBytes = Buffer.from(bytes.subarray(from, end + 1));
-    this.#link = String(parseJson(`"${this.#linkBytes.toString('latin1')}`) ?? '');
+    this.#link = link;
     this.#at = end + 1;
-    return this.#link;
+    return link;
   }
 
   #other(bytes: Buffer, from: number, to: number): Line | undefined {
-    const line = parseJson(bytes.toString('latin1', from, to));
-    if (typeof line !== 'object' || line === null) return undefined;
-    const fields = line as Record<string, unknown>;
-    if ('s' in fields) return whole(fields.s) ? { kind: 'mark', synced: fields.s } : undefined;
-    if ('from' in fields) return gap(fields);
-    if ('journal' in fields) return header(fields);
-    if ('g' in fields) return device(fields);
-    return undefined;
+    const fields = parseJson(bytes.toString('latin1', from, to));
+    if (typeof fields !== 'object' || fields === null) return undefined;
+    const line = lineOf(fields as Record<string, unknown>);
+    return line !== undefined && bytes.toString('latin1', from, to - CRC_BYTES) === textOf(line)
+      ? line
+      : undefined;
   }
+}
+
+type RareLine = Exclude<Line, ReadingEntry>;
+
+function lineOf(fields: Record<string, unknown>): RareLine | undefined {
+  if ('s' in fields) return whole(fields.s) ? { kind: 'mark', synced: fields.s } : undefined;
+  if ('from' in fields) return gap(fields);
+  if ('journal' in fields) return header(fields);
+  return 'g' in fields ? device(fields) : undefined;
+}
+
+/** What the writer would write. */
+function textOf(line: RareLine): string {
+  if (line.kind === 'mark') return markText(line.synced);
+  if (line.kind === 'gap') return gapText(line.offset, line);
+  if (line.kind === 'device') return deviceText(line.device, line.position);
+  return segmentText(line.first, line.at, line.previous ?? null, line.devices);
 }
 
 function parseJson(text: string): unknown {
@@ -190,17 +235,17 @@ function header({ journal, first, at, prev, devices }: Record<string, unknown>):
   if (journal !== FORMAT || !offset(first) || !whole(devices) || !Number.isSafeInteger(at)) return undefined;
   let previous: PreviousSegment | undefined;
   if (prev !== null) {
-    previous = prev as PreviousSegment;
-    if (typeof previous !== 'object' || !offset(previous.first) || !offset(previous.last)) return undefined;
-    if (!whole(previous.bytes)) return undefined;
+    if (typeof prev !== 'object') return undefined;
+    const { first: before, last, bytes } = prev as Record<string, unknown>;
+    if (!offset(before) || !offset(last) || !whole(bytes)) return undefined;
+    previous = { first: before, last, bytes };
   }
   return { kind: 'header', first, at: at as number, previous, devices };
 }
 
 function device({ d, e, q, g, f, n, m }: Record<string, unknown>): DeviceLine | undefined {
-  if (!isDevice(d) || !whole(e) || !whole(q) || typeof g !== 'string' || !whole(n) || !whole(m)) {
-    return undefined;
-  }
+  if (!isDevice(d) || !whole(e) || !whole(q) || !whole(n) || !whole(m)) return undefined;
+  if (g !== '' && !isDevice(g)) return undefined; // 8 bytes as well
   return {
     kind: 'device',
     device: d,
@@ -209,7 +254,7 @@ function device({ d, e, q, g, f, n, m }: Record<string, unknown>): DeviceLine | 
 }
 
 function gap({ o, t, l, d, from, to }: Record<string, unknown>): GapEntry | undefined {
-  if (!offset(o) || !Number.isSafeInteger(t) || typeof l !== 'string' || !isDevice(d)) return undefined;
+  if (!offset(o) || !whole(t) || typeof l !== 'string' || !isDevice(d)) return undefined;
   if (!place(from) || !place(to)) return undefined;
-  return { kind: 'gap', at: t as number, link: l, device: d, from, to, offset: o };
+  return { kind: 'gap', at: t, link: l, device: d, from, to, offset: o };
 }

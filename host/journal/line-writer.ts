@@ -87,7 +87,7 @@ export class LineWriter {
 
 /** Says at the begin of a batch that the first `synced` bytes of this segment are durable. */
 export function writeMark(into: Buffer, at: number, synced: number): void {
-  text(into, at, `{"s":${String(synced).padStart(14, ' ')}`);
+  text(into, at, markText(synced));
 }
 
 /** The lines that begin a segment: header, then one line a device. */
@@ -97,27 +97,37 @@ export function headerText(
   previous: PreviousSegment | null,
   positions: ReadonlyMap<string, DevicePosition>,
 ): Buffer {
-  const parts = [
-    sealText(
-      `{"journal":${FORMAT},"first":${first},"at":${at},"prev":${JSON.stringify(previous)},"devices":${positions.size}`,
-    ),
-  ];
-  for (const [device, p] of positions) {
-    parts.push(
-      sealText(
-        `{"d":"${device}","e":${p.epoch},"q":${p.seq},"g":"${p.tag8}","f":${p.final ? 1 : 0},"n":${p.readings},"m":${p.gaps}`,
-      ),
-    );
-  }
+  const parts = [sealText(segmentText(first, at, previous, positions.size))];
+  for (const [device, position] of positions) parts.push(sealText(deviceText(device, position)));
   return Buffer.from(parts.join(''), 'latin1');
 }
 
-function gapText(offset: number, { at, link, device, from, to }: GapEntry): string {
+// The rarer lines, up to their checksum. The reader takes a line only if it is what stands here.
+
+export function markText(synced: number): string {
+  return `{"s":${String(synced).padStart(14, ' ')}`;
+}
+
+export function segmentText(
+  first: number,
+  at: number,
+  previous: PreviousSegment | null,
+  devices: number,
+): string {
+  const prev = previous && `{"first":${previous.first},"last":${previous.last},"bytes":${previous.bytes}}`;
+  return `{"journal":${FORMAT},"first":${first},"at":${at},"prev":${prev},"devices":${devices}`;
+}
+
+export function deviceText(device: string, p: DevicePosition): string {
+  return `{"d":"${device}","e":${p.epoch},"q":${p.seq},"g":"${p.tag8}","f":${p.final ? 1 : 0},"n":${p.readings},"m":${p.gaps}`;
+}
+
+export function gapText(offset: number, { at, link, device, from, to }: Omit<GapEntry, 'offset'>): string {
   return `{"o":${offset},"t":${at},"l":${linkText(link)},"d":"${device}","from":[${from[0]},${from[1]}],"to":[${to[0]},${to[1]}]`;
 }
 
 /** ASCII only, so that a cut can't fall inside a character. */
-function linkText(name: string): string {
+export function linkText(name: string): string {
   return JSON.stringify(name.slice(0, MAX_LINK_CHARS)).replace(
     /[\u007f-\uffff]/g,
     c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,

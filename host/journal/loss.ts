@@ -7,64 +7,134 @@
  */
 import { comparePlaces, type DevicePosition, type Entry, type GapEntry, JOURNAL_LINK } from './entry.js';
 
-interface Place {
+/** How many of each there had been at some line. */
+interface Seen {
+  holes: number;
+  damages: number;
+  blanks: number;
+}
+
+interface Place extends Seen {
   /** What comes next if nothing is missing. */
   epoch: number;
   seq: number;
   /** The epoch has ended: sequence 0 of the next one comes next. */
   final: boolean;
-  /** How many holes there had been when this was noted. */
-  holes: number;
+}
+
+/** What stands between the last line before a loss and the one where it was noticed. */
+export interface LossCause {
+  /** Numbers of the damaged ranges, first and last; undefined: none. */
+  damages: [first: number, last: number] | undefined;
+  /** Damage that repair has taken out stands there. */
+  blanks: boolean;
+}
+
+/** What can't be told: readings of the device beyond this place may have stood in the damage. */
+export interface UnknownLoss {
+  /** undefined: of a device that no sound line names. */
+  device: string | undefined;
+  /** All before this place, or this one and all after it; neither for an unnamed device. */
+  before?: [epoch: number, seq: number];
+  from?: [epoch: number, seq: number];
+  cause: LossCause;
+}
+
+export interface FoundLoss {
+  device: string;
+  gap?: GapEntry;
+  cause: LossCause;
+  /** Readings before this place may be gone too: nothing sound names the device earlier. */
+  before?: [epoch: number, seq: number];
 }
 
 export class LossFinder {
   readonly #places = new Map<string, Place>();
-  #holes = 0;
-  /** The number of holes when a snapshot named every device; -1: some may be unknown. */
-  #namedAt = -1;
+  readonly #seen: Seen = { holes: 0, damages: 0, blanks: 0 };
+  /** What there had been when a snapshot named every device; undefined: some may be unknown. */
+  #named: Seen | undefined;
   #begun = false;
 
-  /** Offsets are missing here, or a line is damaged. */
+  /** @param damages numbers that are used up already */
+  constructor(damages = 0) {
+    this.#seen.damages = damages;
+    this.#first = damages;
+  }
+
+  readonly #first: number;
+
+  /** Offsets are missing here. */
   hole(): void {
-    this.#holes++;
+    this.#seen.holes++;
+  }
+
+  /** A damaged range, with the next number. */
+  damage(): void {
+    this.#seen.damages++;
+  }
+
+  /** A range that repair has taken out. */
+  blank(): void {
+    this.#seen.blanks++;
   }
 
   /** A sound header: its snapshot follows, and what it doesn't name hasn't been there before. */
   header(): void {
-    this.#namedAt = this.#holes;
+    this.#named = { ...this.#seen };
   }
 
   /** The snapshot is damaged: an unknown device need not be a new one. */
   incomplete(): void {
-    this.#namedAt = -1;
+    this.#named = undefined;
   }
 
   /** A line of a header's snapshot; the gap before it, if the lines before don't reach up to it. */
-  snapshot(device: string, position: DevicePosition, at: number, offset: number): GapEntry | undefined {
+  snapshot(device: string, position: DevicePosition, at: number, offset: number): FoundLoss | undefined {
     const { epoch, seq, final } = position;
     const known = this.#places.get(device);
     if (known && comparePlaces(known.epoch, known.seq, epoch, seq + 1) >= 0) {
-      known.holes = this.#holes;
+      Object.assign(known, this.#seen);
       return undefined;
     }
-    const lost = known ? known.holes !== this.#holes : this.#begun && this.#holes > 0;
+    const lost = known ? known.holes !== this.#seen.holes : this.#begun && this.#seen.holes > 0;
     const from = this.#from(known, epoch);
-    this.#places.set(device, { epoch, seq: seq + 1, final, holes: this.#holes });
-    return lost
-      ? { kind: 'gap', at, link: JOURNAL_LINK, device, from, to: [epoch, seq + 1], offset }
-      : undefined;
+    const cause = this.#cause(known);
+    this.#places.set(device, { epoch, seq: seq + 1, final, ...this.#seen });
+    if (!lost) return undefined;
+    const gap: GapEntry = { kind: 'gap', at, link: JOURNAL_LINK, device, from, to: [epoch, seq + 1], offset };
+    return !known && epoch > 0 ? { device, gap, cause, before: [epoch, 0] } : { device, gap, cause };
   }
 
   /** An entry; the gap before it, if some are missing. */
-  entry(entry: Entry): GapEntry | undefined {
+  entry(entry: Entry): FoundLoss | undefined {
     const { device, at, offset } = entry;
     this.#begun = true;
     const known = this.#places.get(device);
     const [epoch, seq] = entry.kind === 'gap' ? entry.from : [entry.epoch, entry.seq];
-    const from = this.#isLoss(known, epoch, seq) ? this.#from(known, epoch) : undefined;
+    const lost = this.#isLoss(known, epoch, seq);
+    const doubt = !known && this.#seen.holes > (this.#named?.holes ?? 0) && (epoch > 0 || (seq > 0 && !lost));
+    if (!lost && !doubt) {
+      this.#note(device, known, entry);
+      return undefined;
+    }
+    const found: FoundLoss = { device, cause: this.#cause(known) };
+    const from = this.#from(known, epoch);
     this.#note(device, known, entry);
-    if (!from) return undefined;
-    return { kind: 'gap', at, link: JOURNAL_LINK, device, from, to: [epoch, seq], offset };
+    if (doubt) found.before = lost ? [epoch, 0] : [epoch, seq];
+    if (lost) found.gap = { kind: 'gap', at, link: JOURNAL_LINK, device, from, to: [epoch, seq], offset };
+    return found;
+  }
+
+  /** At the end: what no later line has settled. */
+  *unknown(): Generator<UnknownLoss> {
+    for (const [device, place] of this.#places) {
+      if (place.holes === this.#seen.holes) continue;
+      const from: [number, number] = place.final ? [place.epoch + 1, 0] : [place.epoch, place.seq];
+      yield { device, from, cause: this.#cause(place) };
+    }
+    if (this.#seen.holes > (this.#named?.holes ?? 0)) {
+      yield { device: undefined, cause: this.#cause(this.#named) };
+    }
   }
 
   #note(device: string, known: Place | undefined, entry: Entry): void {
@@ -73,10 +143,12 @@ export class LossFinder {
     const seq = reading ? entry.seq + 1 : entry.to[1];
     const final = reading && entry.final;
     if (!known) {
-      this.#places.set(device, { epoch, seq, final, holes: this.#holes });
+      this.#places.set(device, { epoch, seq, final, ...this.#seen });
       return;
     }
-    known.holes = this.#holes;
+    known.holes = this.#seen.holes;
+    known.damages = this.#seen.damages;
+    known.blanks = this.#seen.blanks;
     if (comparePlaces(epoch, seq, known.epoch, known.seq) <= 0) return;
     known.epoch = epoch;
     known.seq = seq;
@@ -84,13 +156,23 @@ export class LossFinder {
   }
 
   #isLoss(known: Place | undefined, epoch: number, seq: number): boolean {
-    if (!known) return this.#namedAt >= 0 && this.#holes > this.#namedAt && seq > 0;
-    if (known.holes === this.#holes || comparePlaces(epoch, seq, known.epoch, known.seq) <= 0) return false;
+    const { holes } = this.#seen;
+    if (!known) return this.#named !== undefined && holes > this.#named.holes && seq > 0;
+    if (known.holes === holes || comparePlaces(epoch, seq, known.epoch, known.seq) <= 0) return false;
     return !(known.final && epoch === known.epoch + 1 && seq === 0);
   }
 
   #from(known: Place | undefined, epoch: number): [number, number] {
     if (!known) return [epoch, 0];
     return known.final ? [known.epoch + 1, 0] : [known.epoch, known.seq];
+  }
+
+  #cause(since: Seen | undefined): LossCause {
+    const { damages, blanks } = this.#seen;
+    const first = (since?.damages ?? this.#first) + 1;
+    return {
+      damages: first <= damages ? [first, damages] : undefined,
+      blanks: blanks > (since?.blanks ?? 0),
+    };
   }
 }

@@ -4,6 +4,13 @@
  */
 import { MAX_OFFSET } from './entry.js';
 
+/** Where repair moves originals. */
+export const ASIDE = 'aside';
+/** Ends the name of a segment that repair is making … */
+export const COPY_SUFFIX = '.repair';
+/** … and of one on its way to its right name. */
+export const MOVED_SUFFIX = '.moved';
+
 const SEGMENT = /^[0-9]{20}\.jsonl$/;
 
 export function segmentName(first: number): string {
@@ -25,4 +32,17 @@ export function segmentsIn(names: readonly string[]): number[] {
     if (first !== undefined) segments.push(first);
   }
   return segments.sort((a, b) => a - b);
+}
+
+/** Whether a repair that was stopped has left this name. */
+export function isLeftOver(name: string): boolean {
+  return (
+    (name.endsWith(COPY_SUFFIX) || name.endsWith(MOVED_SUFFIX)) &&
+    segmentFirst(name.slice(0, 26)) !== undefined
+  );
+}
+
+/** Name of the note in `aside/` that a segment was missed before this one when the journal was repaired. */
+export function missingNote(segment: string): string {
+  return `${segment}.missing`;
 }

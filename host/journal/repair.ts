@@ -1,64 +1,68 @@
 /**
  * Takes the damage out of segments without deleting anything.
  *
- * A damaged segment is copied with the damaged ranges blanked (spaces and a line feed, of the same length, so
- * that every mark and the next header's `prev` stay true), the copy is synced, the original is moved into
- * `aside/`, and the copy takes its name. A stop at any point leaves the original, or both.
+ * A damaged segment is copied with the damage blanked, the copy is synced, the original gets a second name in
+ * `aside/`, which is synced too, and the copy takes its first name in one step: at no moment is the segment not
+ * there. A stop at any point leaves the original, or both, and another run goes on. One pass and one buffer,
+ * whatever the size and however much is damaged.
  */
-import type { Storage, StorageFile } from '../ports.js';
-import { walk } from './check.js';
+import { systemCode } from '../fault.js';
+import type { LinkingStorage } from '../ports.js';
+import { setAside } from './aside.js';
 import type { Damage } from './entry.js';
-import { segmentFirst } from './names.js';
-import { readThrough } from './read-through.js';
+import { copyFault, MendedCopy } from './mended-copy.js';
+import { restoreNames } from './misnamed.js';
+import { ASIDE, COPY_SUFFIX, missingNote, segmentFirst } from './names.js';
+import { passThrough } from './pass.js';
 
-const ASIDE = 'aside';
-const COPY_SUFFIX = '.repair';
-const BUFFER_BYTES = 256 * 1024;
+/** One thing that was done. */
+export type Repair =
+  /** A copy without the damage stands in its place; the original is at `movedTo`. */
+  | {
+      kind: 'mended';
+      segment: string;
+      movedTo: string;
+      bytes: number;
+      blankedBytes: number;
+      addedBytes: number;
+    }
+  /** A file has the name that its header gives it. */
+  | { kind: 'renamed'; segment: string }
+  /** A second file for one segment. */
+  | { kind: 'aside'; segment: string; movedTo: string }
+  /** Nothing brings it back; `check` doesn't count it any more. */
+  | { kind: 'noted'; segment: string; detail: string; note: string }
+  /** The medium doesn't give it; it stays as it is. */
+  | { kind: 'unreadable'; segment: string; detail: string };
 
-export interface Repair {
-  segment: string;
-  /** Where the original is now. */
-  movedTo: string;
-  blankedBytes: number;
-}
-
-interface Range {
-  at: number;
-  end: number;
-}
+export type RepairListener = (repair: Repair) => void | Promise<void>;
+export type RepairProgress = (index: number, count: number) => void;
 
 /**
- * Repairs every damaged segment. Nobody may have the journal open. Missing segments can't be repaired.
+ * Repairs everything that can be. Nobody may have the journal open.
  *
- * @throws the storage's error; what was moved so far stays moved, and another run goes on
+ * @throws Fault `repair-no-space`, `repair-no-links`, or the storage's error; what was done so far stays done, and
+ *   another run goes on
  */
 export async function repair(
-  storage: Storage,
+  storage: LinkingStorage,
   directory: string,
-  done: (repair: Repair) => void | Promise<void>,
+  done: RepairListener,
+  progress: RepairProgress = () => undefined,
 ): Promise<void> {
   await finishEarlier(storage, directory);
-  const damaged = new Map<string, Range[]>();
-  await walk(storage, directory, 0, { damage: damage => note(damaged, damage) });
-  for (const [segment, ranges] of damaged) {
-    const blankedBytes = await copyBlanked(storage, directory, segment, ranges);
-    const movedTo = await exchange(storage, directory, segment);
-    await done({ segment, movedTo, blankedBytes });
+  await restoreNames(storage, directory, done);
+  const mender = new Mender(storage, directory, done, progress);
+  try {
+    await passThrough(storage, directory, 0, mender);
+  } catch (error) {
+    await mender.stop();
+    throw error;
   }
 }
 
-function note(damaged: Map<string, Range[]>, { reason, segment, at, bytes }: Damage): void {
-  if (reason === 'missing' || reason === 'counts' || bytes === 0) return;
-  const ranges = damaged.get(segment) ?? [];
-  damaged.set(segment, ranges);
-  const last = ranges[ranges.length - 1];
-  // A range that follows directly is one with the last, so that a dead region costs no memory.
-  if (last && last.end === at) last.end = at + bytes;
-  else if (!last || at > last.end) ranges.push({ at, end: at + bytes });
-}
-
-/** A former run was stopped: between its two renames, or before them. */
-async function finishEarlier(storage: Storage, directory: string): Promise<void> {
+/** A former run was stopped: its copy is made anew, unless it is all there is. */
+async function finishEarlier(storage: LinkingStorage, directory: string): Promise<void> {
   const names = await storage.list(directory);
   for (const name of names) {
     if (!name.endsWith(COPY_SUFFIX)) continue;
@@ -70,61 +74,102 @@ async function finishEarlier(storage: Storage, directory: string): Promise<void>
   await storage.syncDirectory(directory);
 }
 
-async function copyBlanked(
-  storage: Storage,
-  directory: string,
-  segment: string,
-  ranges: readonly Range[],
-): Promise<number> {
-  const from = await storage.open(`${directory}/${segment}`, 'read');
-  const to = await storage.open(`${directory}/${segment}${COPY_SUFFIX}`, 'create');
-  try {
-    const size = Math.max(await from.size(), ranges[ranges.length - 1].end);
-    const buffer = Buffer.alloc(BUFFER_BYTES);
-    let next = 0;
-    let blanked = 0;
-    for (let position = 0; position < size; position += buffer.length) {
-      const part = buffer.subarray(0, Math.min(buffer.length, size - position));
-      part.fill(0x20);
-      await readThrough(from, part, position);
-      while (next < ranges.length && ranges[next].at < position + part.length) {
-        const { at, end } = ranges[next];
-        const stop = Math.min(end - position, part.length);
-        const begin = Math.max(at - position, 0);
-        part.fill(0x20, begin, stop);
-        blanked += stop - begin;
-        if (end - position > part.length) break;
-        part[stop - 1] = 0x0a;
-        next++;
-      }
-      await writeAll(to, part, position);
+class Mender {
+  readonly #storage: LinkingStorage;
+  readonly #directory: string;
+  readonly #done: RepairListener;
+  readonly #progress: RepairProgress;
+  #copy: MendedCopy | undefined;
+  #unreadable = '';
+  /** One thing after another. */
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(storage: LinkingStorage, directory: string, done: RepairListener, progress: RepairProgress) {
+    this.#storage = storage;
+    this.#directory = directory;
+    this.#done = done;
+    this.#progress = progress;
+  }
+
+  progress(index: number, count: number): void {
+    this.#progress(index, count);
+  }
+
+  damage(damage: Damage): Promise<void> {
+    const work = this.#work.then(() => this.#take(damage));
+    this.#work = work.catch(() => undefined);
+    return work;
+  }
+
+  async passed(segment: string): Promise<void> {
+    const copy = this.#copy;
+    this.#copy = undefined;
+    const unreadable = this.#unreadable;
+    this.#unreadable = '';
+    if (unreadable !== '') {
+      await copy?.discard();
+      await this.#done({ kind: 'unreadable', segment, detail: unreadable });
+      return;
     }
-    await to.sync();
-    return blanked;
-  } finally {
-    await from.close();
-    await to.close();
+    if (!copy) return;
+    try {
+      await copy.finish();
+      const movedTo = await setAside(this.#storage, this.#directory, segment);
+      await this.#storage.rename(
+        `${this.#directory}/${segment}${COPY_SUFFIX}`,
+        `${this.#directory}/${segment}`,
+      );
+      await this.#storage.syncDirectory(this.#directory);
+      const { bytes, blankedBytes, addedBytes } = copy;
+      await this.#done({ kind: 'mended', segment, movedTo, bytes, blankedBytes, addedBytes });
+    } catch (error) {
+      await copy.discard();
+      throw copyFault(this.#directory, segment, error);
+    }
   }
-}
 
-async function writeAll(file: StorageFile, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const written = await file.write(bytes.subarray(done), position + done);
-    if (written <= 0) throw Object.assign(new Error('nothing was written'), { code: 'ENOSPC' });
-    done += written;
+  async stop(): Promise<void> {
+    await this.#work;
+    await this.#copy?.discard();
+    this.#copy = undefined;
   }
-}
 
-/** The original goes aside, under a name that is still free; then the copy takes its place. */
-async function exchange(storage: Storage, directory: string, segment: string): Promise<string> {
-  const aside = `${directory}/${ASIDE}`;
-  await storage.ensureDirectory(aside);
-  const taken = await storage.list(aside);
-  let name = segment;
-  for (let i = 1; taken.includes(name); i++) name = `${segment}.${i}`;
-  await storage.rename(`${directory}/${segment}`, `${aside}/${name}`);
-  await storage.syncDirectory(aside);
-  await storage.rename(`${directory}/${segment}${COPY_SUFFIX}`, `${directory}/${segment}`);
-  await storage.syncDirectory(directory);
-  return `${aside}/${name}`;
+  async #take({ reason, segment, at, bytes, missingBytes, detail }: Damage): Promise<void> {
+    if (reason === 'io') {
+      this.#unreadable = detail;
+      return;
+    }
+    if (reason === 'missing') return this.#note(segment, detail);
+    try {
+      this.#copy ??= await MendedCopy.begin(this.#storage, this.#directory, segment);
+      const { addedBytes } = this.#copy;
+      if (reason === 'bounds' && bytes > 0) await this.#copy.blank(at, bytes - addedBytes);
+      else if (reason === 'bounds') await this.#copy.insert(at, missingBytes - addedBytes);
+      else if (missingBytes > 0) await this.#copy.insert(at, missingBytes);
+      else await this.#copy.blank(at, bytes);
+    } catch (error) {
+      throw copyFault(this.#directory, segment, error);
+    }
+  }
+
+  /** Of a segment that isn't there, all that can be done is to say so once. */
+  async #note(segment: string, detail: string): Promise<void> {
+    const aside = `${this.#directory}/${ASIDE}`;
+    const note = `${aside}/${missingNote(segment)}`;
+    await this.#storage.ensureDirectory(aside);
+    try {
+      const file = await this.#storage.open(note, 'create');
+      try {
+        await file.write(Buffer.from(`${JSON.stringify({ segment, detail })}\n`), 0);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (systemCode(error) === 'EEXIST') return;
+      throw copyFault(this.#directory, segment, error);
+    }
+    await this.#storage.syncDirectory(aside);
+    await this.#done({ kind: 'noted', segment, detail, note });
+  }
 }

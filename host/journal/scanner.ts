@@ -12,6 +12,7 @@ import { readThrough } from './read-through.js';
 const BUFFER_BYTES = 256 * 1024;
 const LINE_FEED = 0x0a;
 const SPACE = 0x20;
+const LINE_BEGIN = 0x7b;
 const TRAILER_BEGIN = Buffer.from(',"c":"');
 
 /** `torn`: the file ends within the line; `blank`: nothing but spaces, where repair has taken damage out. */
@@ -30,6 +31,8 @@ export class Scanner {
   /** Set by take(): where the line stands in the file, with its line feed. */
   at = 0;
   bytes = 0;
+  /** Set by take(): the line is sound, but its line feed is not (`damaged`), or is not there (`cut`). */
+  feed: 'sound' | 'damaged' | 'cut' = 'sound';
   /** Bytes read from the file so far. */
   bytesRead = 0;
 
@@ -70,6 +73,7 @@ export class Scanner {
   /** The next line of what has been read; undefined: fill() first. */
   take(): Scanned | undefined {
     if (this.#at >= this.#end) return undefined;
+    this.feed = 'sound';
     const feed = this.#buffer.indexOf(LINE_FEED, this.#at);
     if (feed >= 0 && feed < this.#end) {
       const line = this.#reader.parse(this.#buffer, this.#at, feed);
@@ -118,7 +122,11 @@ export class Scanner {
       if (trailer < 0 || stop > end || stop - this.#at > MAX_LINE_BYTES) return undefined;
       if (!checksumHolds(buffer, this.#at, stop)) continue;
       const line = this.#reader.parse(buffer, this.#at, stop);
-      return line && this.#found(line, Math.min(stop + 1, end));
+      if (!line || stop >= end) return line && this.#found(line, end);
+      // When the byte in its place begins the next line, the line feed has been cut out.
+      const cut = buffer[stop] === LINE_BEGIN && (stop + 1 >= end || buffer[stop + 1] !== LINE_BEGIN);
+      if (buffer[stop] !== LINE_FEED) this.feed = cut ? 'cut' : 'damaged';
+      return this.#found(line, cut ? stop : stop + 1);
     }
   }
 }

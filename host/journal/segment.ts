@@ -6,37 +6,88 @@ import { Scanner } from './scanner.js';
 
 const HEADER_BUFFER_BYTES = 4096;
 
-/** The header line; undefined when it is damaged or speaks of another segment. */
+/**
+ * The header line; undefined when it is damaged or speaks of another segment.
+ *
+ * @param any also one that speaks of another segment
+ */
 export async function readHeader(
   storage: Storage,
   directory: string,
   first: number,
+  any = false,
 ): Promise<HeaderLine | undefined> {
   const file = await storage.open(`${directory}/${segmentName(first)}`, 'read');
   try {
     const scanner = new Scanner(file, new LineReader(), 0, await file.size(), HEADER_BUFFER_BYTES);
     if (!(await scanner.fill())) return undefined;
     const line = scanner.take();
-    if (typeof line !== 'object' || line.kind !== 'header' || line.first !== first) return undefined;
+    if (typeof line !== 'object' || line.kind !== 'header') return undefined;
+    if (line.first !== first && !any) return undefined;
     return line;
   } finally {
     await file.close();
   }
 }
 
-/**
- * How many bytes of a segment are known to have been synced: what its last sound mark says. Goes through the
- * whole file.
- */
-export async function markedBytes(file: StorageFile, lines: LineReader): Promise<number> {
+/** What the sound marks of a segment say. */
+export interface Marks {
+  /** Bytes that are known to have been synced. */
+  synced: number;
+  /** Bytes that had been synced before the last mark, and are not there any more. */
+  missingBytes: number;
+}
+
+/** Goes through the whole file. */
+export async function readMarks(file: StorageFile, lines: LineReader): Promise<Marks> {
   const scanner = new Scanner(file, lines, 0, await file.size());
-  let synced = 0;
+  const marks: Marks = { synced: 0, missingBytes: 0 };
   while (await scanner.fill()) {
     for (let line = scanner.take(); line !== undefined; line = scanner.take()) {
-      if (typeof line === 'object' && line.kind === 'mark' && line.synced <= scanner.at) {
-        synced = Math.max(synced, line.synced);
-      }
+      if (typeof line !== 'object' || line.kind !== 'mark') continue;
+      if (line.synced <= scanner.at) marks.synced = Math.max(marks.synced, line.synced);
+      marks.missingBytes = Math.max(0, line.synced - scanner.at);
     }
   }
-  return synced;
+  return marks;
+}
+
+/** How many bytes of a segment its sound marks say to be synced. */
+export async function markedBytes(file: StorageFile, lines: LineReader): Promise<number> {
+  return (await readMarks(file, lines)).synced;
+}
+
+/** How far a segment is durable. */
+export interface DurableEnd {
+  /** Lines up to here had been synced … */
+  bound: number;
+  /** … and behind it those up to this offset. */
+  last: number;
+  /** How far to read. */
+  to: number;
+  /** How long the file should be at least. */
+  expectedBytes: number;
+  /** As in `Marks`, where it is the marks that say. */
+  missingBytes: number;
+}
+
+/** @param known bytes, where the process that writes the journal asks */
+export async function durableEnd(
+  { storage, directory, segments }: { storage: Storage; directory: string; segments: readonly number[] },
+  first: number,
+  file: StorageFile,
+  lines: LineReader,
+  known?: number,
+): Promise<DurableEnd> {
+  if (known !== undefined) return { bound: known, last: 0, to: known, expectedBytes: known, missingBytes: 0 };
+  const next = segments.find(other => other > first);
+  const header =
+    next === undefined ? undefined : await readHeader(storage, directory, next).catch(() => undefined);
+  if (header?.previous?.first !== first) {
+    const { synced, missingBytes } = await readMarks(file, lines);
+    return { bound: synced, last: 0, to: synced, expectedBytes: synced, missingBytes };
+  }
+  const { bytes, last } = header.previous;
+  const to = await file.size();
+  return { bound: bytes, last, to, expectedBytes: bytes, missingBytes: 0 };
 }

@@ -1,9 +1,9 @@
 /** The Storage port over a real file system. */
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemCode } from '../fault.js';
-import type { Storage, StorageFile } from '../ports.js';
+import type { LinkingStorage, StorageFile } from '../ports.js';
 
 const FLAGS = {
   read: constants.O_RDONLY,
@@ -11,7 +11,7 @@ const FLAGS = {
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 } as const;
 
-export class NodeStorage implements Storage {
+export class NodeStorage implements LinkingStorage {
   async list(directory: string): Promise<string[]> {
     try {
       return (await readdir(directory)).sort();
@@ -46,6 +46,10 @@ export class NodeStorage implements Storage {
 
   rename(from: string, to: string): Promise<void> {
     return rename(from, to);
+  }
+
+  link(from: string, to: string): Promise<void> {
+    return link(from, to);
   }
 
   remove(path: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Storage, StorageFile } from '../../../host/ports.js';
+import type { LinkingStorage, StorageFile } from '../../../host/ports.js';
 
 export type Effect =
   | 'list'
@@ -6,6 +6,7 @@ export type Effect =
   | 'syncdir'
   | 'open'
   | 'create'
+  | 'link'
   | 'rename'
   | 'remove'
   | 'read'
@@ -28,7 +29,7 @@ export function systemError(code: string): Error {
  * A file system in memory that keeps what is visible and what is durable apart, counts every effect that
  * changes something, and can upset any of them.
  */
-export class FaultyStorage implements Storage {
+export class FaultyStorage implements LinkingStorage {
   visible = new Map<string, Inode>();
   durable = new Map<string, Inode>();
   directories = new Set<string>(['/']);
@@ -80,6 +81,14 @@ export class FaultyStorage implements Storage {
     const inode = this.visible.get(from);
     if (!inode) throw systemError('ENOENT');
     this.visible.delete(from);
+    this.visible.set(to, inode);
+  }
+
+  async link(from: string, to: string): Promise<void> {
+    await this.happen('link', from);
+    const inode = this.visible.get(from);
+    if (!inode) throw systemError('ENOENT');
+    if (this.visible.has(to)) throw systemError('EEXIST');
     this.visible.set(to, inode);
   }
 

@@ -1,0 +1,258 @@
+/**
+ * Says of each line of a journal whether it may be believed where it stands, and what is missing between them.
+ *
+ * Readers and tools share it, so that what `check` names is what the gateway doesn't serve. A checksum alone isn't
+ * enough: a block that the medium wrote to a wrong place is full of sound lines.
+ */
+import type { Damage, DamageReason, Entry, GapEntry } from './entry.js';
+import type { DeviceLine, HeaderLine } from './line-reader.js';
+import { MIN_ENTRY_BYTES } from './line-writer.js';
+import { type FoundLoss, type LossCause, LossFinder, type UnknownLoss } from './loss.js';
+import { segmentName } from './names.js';
+import type { Scanned, Scanner } from './scanner.js';
+
+export interface JudgeListener {
+  entry(entry: Entry): void;
+  damage(damage: Damage): void;
+  /** Comes before the entry, or after the header, that shows it; `gap.offset` is theirs. */
+  loss(gap: GapEntry, cause: LossCause): void;
+  unknown(loss: UnknownLoss): void;
+}
+
+/** What is known of a segment before its lines are looked at. */
+export interface SegmentFacts {
+  first: number;
+  /** First offset of the next segment, which none here may reach. */
+  limit: number;
+  /** Lines from here on need not have been synced … */
+  bound: number;
+  /** … and count only up to this offset: what has been put in before moves the last ones past the bound. */
+  last: number;
+}
+
+export class LineJudge {
+  readonly #listener: JudgeListener;
+  #losses = new LossFinder();
+  #facts: SegmentFacts = { first: 0, limit: 0, bound: 0, last: 0 };
+  #header: HeaderLine | undefined;
+  /** Lines of the snapshot: sound ones, and those that are damaged or blank. */
+  #devices = 0;
+  #unsound = 0;
+  /** The snapshot is over. */
+  #body = false;
+  /** Its header speaks of another segment: so does its snapshot. */
+  #foreign = false;
+  /** The segment before; 0: none. */
+  #passed = 0;
+  /** Offset of the last sound line. */
+  #last = 0;
+  #damages = 0;
+  /** Where the last damaged range ends, so that the next one may go on with it. */
+  #damageEnd = { first: 0, at: -1 };
+  /** Bytes without a sound line since the last offset. */
+  #dark = 0;
+
+  constructor(listener: JudgeListener) {
+    this.#listener = listener;
+  }
+
+  /** Offset of the last sound line. */
+  get last(): number {
+    return this.#last;
+  }
+
+  begin(facts: SegmentFacts): void {
+    const { first } = facts;
+    // The name alone says this much, whatever has become of the header.
+    if (this.#last > 0 && first !== this.#last + 1) this.#losses.hole();
+    this.#last = Math.max(this.#last, first);
+    this.#dark = 0;
+    this.#facts = facts;
+    this.#header = undefined;
+    this.#devices = 0;
+    this.#unsound = 0;
+    this.#body = false;
+    this.#foreign = false;
+  }
+
+  /** Whether the offset leaps over more lines than the damage since the last one can have held. */
+  leaps(line: Scanned): line is Entry {
+    if (typeof line !== 'object' || !('offset' in line) || !this.#fits(line.offset)) return false;
+    return (line.offset - this.#last - 1) * MIN_ENTRY_BYTES > this.#dark;
+  }
+
+  /** @param misplaced a sound line whose offset belongs further behind */
+  line(line: Scanned, scanner: Scanner, misplaced = false): void {
+    if (scanner.at >= this.#facts.bound) {
+      if (typeof line !== 'object' || !('offset' in line)) return;
+      if (line.offset > this.#facts.last || !this.#fits(line.offset)) return;
+    }
+    if (line === 'damaged' || line === 'torn') {
+      const reason = scanner.at === 0 ? 'header' : this.#inSnapshot() ? 'device' : 'line';
+      if (reason !== 'line') this.#lostOfSnapshot();
+      this.damaged(reason, scanner, 'fails its checksum');
+    } else if (line === 'blank') {
+      if (scanner.at === 0 || this.#inSnapshot()) this.#lostOfSnapshot();
+      this.#dark += scanner.bytes;
+      this.#losses.blank();
+    } else if (line.kind === 'header') {
+      this.#onHeader(line, scanner);
+    } else if (line.kind === 'device') {
+      this.#onDevice(line, scanner);
+    } else {
+      this.#endSnapshot(scanner.at);
+      if (line.kind !== 'mark') this.#onEntry(line, scanner, misplaced);
+    }
+    if (scanner.feed !== 'sound') this.#badFeed(scanner);
+  }
+
+  /** A line past what is known to be synced, which the gateway takes up when it opens the journal; false: it doesn't. */
+  tail(entry: Entry, scanner: Scanner): boolean {
+    if (!this.#fits(entry.offset)) return false;
+    this.#onEntry(entry, scanner, false);
+    return true;
+  }
+
+  /** A line past what is known to be synced that can't be read: normal after a crash. */
+  torn({ at }: Scanner): void {
+    if (at === 0 || this.#inSnapshot()) this.#lostOfSnapshot();
+  }
+
+  /** At the end of a segment: `end` is how far it could be read. */
+  end(end: number, expectedBytes: number): void {
+    this.#endSnapshot(end);
+    const { first } = this.#facts;
+    const missing = expectedBytes - end;
+    if (missing > 0) this.report('bounds', end, missing, `the file ends ${missing} bytes too early`);
+    this.#passed = first;
+  }
+
+  /** At the end of the journal: tells what nothing has settled. */
+  finish(): void {
+    if (this.#dark >= MIN_ENTRY_BYTES) this.#losses.hole();
+    for (const loss of this.#losses.unknown()) this.#listener.unknown(loss);
+  }
+
+  /** The segments up to here are gone by right: what comes is a journal's begin. */
+  restart(): void {
+    this.#losses = new LossFinder(this.#damages);
+    this.#last = 0;
+    this.#passed = 0;
+  }
+
+  /** A segment that is in the directory can't be read from `at` on, or is not there any more. */
+  lost(reason: 'io' | 'missing', first: number, at: number, bytes: number, detail: string): void {
+    this.#facts = { ...this.#facts, first };
+    this.#losses.incomplete();
+    this.report(reason, at, bytes, detail);
+    this.#dark += Math.max(bytes, MIN_ENTRY_BYTES);
+    this.#passed = first;
+  }
+
+  damaged(reason: DamageReason, scanner: Scanner, detail: string): void {
+    this.#dark += scanner.bytes;
+    this.report(reason, scanner.at, scanner.bytes, detail, scanner.copy());
+  }
+
+  report(
+    reason: DamageReason,
+    at: number,
+    bytes: number,
+    detail: string,
+    copy: Uint8Array = new Uint8Array(0),
+    missingBytes = 0,
+  ): void {
+    const { first } = this.#facts;
+    const { first: lastFirst, at: lastAt } = this.#damageEnd;
+    if (bytes === 0 || lastFirst !== first || lastAt !== at) {
+      this.#damages++;
+      this.#losses.damage();
+    }
+    this.#damageEnd = { first, at: at + bytes };
+    const segment = segmentName(first);
+    const number = this.#damages;
+    this.#listener.damage({
+      ...{ reason, segment, number, at, bytes, missingBytes, after: this.#last, detail, copy },
+    });
+  }
+
+  /** Between a header and the first line after its snapshot. */
+  #inSnapshot(): boolean {
+    const header = this.#header;
+    return header !== undefined && !this.#body && this.#devices + this.#unsound < header.devices;
+  }
+
+  #lostOfSnapshot(): void {
+    this.#unsound++;
+    this.#losses.incomplete();
+  }
+
+  #endSnapshot(at: number): void {
+    if (this.#body) return;
+    this.#body = true;
+    const header = this.#header;
+    if (!header || this.#unsound > 0 || header.devices === this.#devices) return;
+    const detail = `the header announces ${header.devices} devices, ${this.#devices} are there`;
+    this.report('counts', at, 0, detail, undefined, 1);
+  }
+
+  #onHeader(header: HeaderLine, scanner: Scanner): void {
+    const { first } = this.#facts;
+    if (scanner.at !== 0 || header.first !== first) {
+      this.#losses.incomplete();
+      this.#foreign ||= scanner.at === 0;
+      this.damaged('header', scanner, `a header of segment ${header.first} stands here`);
+      return;
+    }
+    this.#header = header;
+    this.#losses.header();
+    const { previous } = header;
+    if (this.#passed > 0 && previous && previous.first > this.#passed) {
+      const detail = `the segment before, ${segmentName(previous.first)}, with offsets to ${previous.last}`;
+      this.report('missing', 0, 0, `${detail}, is not there`);
+    }
+  }
+
+  #onDevice({ device, position }: DeviceLine, scanner: Scanner): void {
+    const header = this.#header;
+    if (this.#foreign || this.#body || (header && !this.#inSnapshot())) {
+      this.damaged('device', scanner, 'belongs to the snapshot of another segment');
+      return;
+    }
+    this.#devices++;
+    const { first } = this.#facts;
+    this.#found(this.#losses.snapshot(device, position, header?.at ?? 0, first));
+  }
+
+  /** Whether an offset may stand here. */
+  #fits(offset: number): boolean {
+    return offset > this.#last && offset < this.#facts.limit;
+  }
+
+  #onEntry(entry: Entry, scanner: Scanner, misplaced: boolean): void {
+    const { offset } = entry;
+    if (misplaced || !this.#fits(offset)) {
+      const { limit } = this.#facts;
+      this.damaged('order', scanner, `offset ${offset} does not belong between ${this.#last} and ${limit}`);
+      return;
+    }
+    if (offset !== this.#last + 1) this.#losses.hole();
+    this.#last = offset;
+    this.#dark = 0;
+    this.#found(this.#losses.entry(entry));
+    this.#listener.entry(entry);
+  }
+
+  #found(found: FoundLoss | undefined): void {
+    if (!found) return;
+    const { device, gap, cause, before } = found;
+    if (gap) this.#listener.loss(gap, cause);
+    if (before) this.#listener.unknown({ device, before, cause });
+  }
+
+  #badFeed({ at, bytes, feed }: Scanner): void {
+    const cut = feed === 'cut';
+    const detail = 'the line feed; the lines on both sides are whole';
+    this.report('feed', cut ? at + bytes : at + bytes - 1, cut ? 0 : 1, detail, undefined, cut ? 1 : 0);
+  }
+}
