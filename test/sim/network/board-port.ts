@@ -9,6 +9,7 @@ import type { Scheduled } from '../kernel/event-queue.js';
 import type { Life } from '../kernel/life.js';
 import { openMqtt, openSerial, openTcp } from './device-io.js';
 import type { GatewayPort } from './gateway-port.js';
+import type { DeviceSocket } from './link-connection.js';
 import type { SimBroker } from './sim-broker.js';
 
 export interface BoardEvents {
@@ -83,6 +84,34 @@ function boardPort(make: MakeLink): BoardPort {
       later(0);
       return {
         send: (buffer, from, to) => !life.over && link.send(buffer, from, to),
+      };
+    },
+  };
+}
+
+const SDK_AGAIN_MS = 5000;
+
+/** Plain bytes over TCP, connected again after a pause: what a sovereign-sdk sensor has. */
+export function sdkBoardPort(port: GatewayPort): BoardPort {
+  return {
+    open(life, events) {
+      let socket: DeviceSocket | undefined;
+      const dial = () => {
+        socket = port.dial({
+          up: () => life.over || events.up(),
+          down: () => {
+            if (life.over) return;
+            socket = undefined;
+            events.down();
+            life.after(SDK_AGAIN_MS, dial);
+          },
+          data: bytes => life.over || events.received(bytes),
+        });
+      };
+      life.after(0, dial);
+      life.onEnd(() => socket?.vanish());
+      return {
+        send: (buffer, from, to) => !life.over && (socket?.send(buffer.subarray(from, to)) ?? false),
       };
     },
   };

@@ -33,6 +33,7 @@ export interface SimBrokerOptions {
   readonly observer?: BrokerObserver;
 }
 
+const MAX_OVERHEARD = 64;
 const SERVER_BUSY = 0x89;
 const NOT_AUTHORISED = 0x87;
 const QUOTA_EXCEEDED = 0x97;
@@ -44,6 +45,10 @@ const SAVE_MS = 600_000;
 export class SimBroker implements Server {
   readonly receiveMaximum: number;
   observer: BrokerObserver;
+  /** What somebody has made up, with the device it claims to be of; '' when it claims none. */
+  readonly forged = new WeakMap<Uint8Array, string>();
+  /** What honest clients published last. */
+  readonly overheard: Stored[] = [];
   readonly #world: World;
   readonly #limits: { maxInflight: number; maxQueued: number };
   readonly #latencyMs: readonly [number, number];
@@ -152,7 +157,11 @@ export class SimBroker implements Server {
   publish(connection: MqttConnection, message: Stored, id: number): void {
     const { clientId, honest, five } = connection.options;
     const { faults } = this.#world;
-    if (honest) this.observer.published?.(clientId, message.topic, message.payload);
+    if (honest) {
+      this.observer.published?.(clientId, message.topic, message.payload);
+      this.overheard.push(message);
+      if (this.overheard.length > 2 * MAX_OVERHEARD) this.overheard.splice(0, MAX_OVERHEARD);
+    }
     if (message.qos === 0) {
       if (!faults.hit('broker-forget', clientId)) this.#route(message);
       return;

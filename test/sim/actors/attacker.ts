@@ -1,0 +1,351 @@
+/**
+ * Somebody on the network who has no key: on links he replays, reorders, forges, cuts short and floods; at the broker he
+ * publishes what he likes, where he likes, and takes over client ids.
+ *
+ * What he may not bring about: that anything is printed that was not sealed so, twice, or lost without a gap; that a reading
+ * is lost that was receipted. What he may, at the broker: that a gap is called final that is none (the status of a gateway is
+ * not sealed), and that everything takes longer.
+ */
+import type { SeededRandom } from '../../../boards/virtual/random.js';
+import {
+  FrameDecoder,
+  FrameEncoder,
+  FrameType,
+  fromHex,
+  label,
+  Sealer,
+} from '../../../firmware/seal/index.js';
+import { nodeDigest } from '../../../host/node/digest.js';
+import { fetchedTopic, fetchTopic, sealedTopic, statusTopic } from '../../../host/uplink/topics.js';
+import type { World } from '../kernel/world.js';
+import type { Stored } from '../network/broker-session.js';
+import type { GatewayPort } from '../network/gateway-port.js';
+import type { DeviceSocket, Direction, LinkConnection } from '../network/link-connection.js';
+import type { MqttConnection } from '../network/mqtt-connection.js';
+import type { SimBroker } from '../network/sim-broker.js';
+
+export interface AttackerOptions {
+  readonly ports: readonly GatewayPort[];
+  readonly broker?: SimBroker;
+  readonly site: string;
+  readonly gateway: string;
+  /** Ids of devices, 16 hex digits. */
+  readonly devices: readonly string[];
+  /** Client ids that he knows besides the gateway's. */
+  readonly clients?: readonly string[];
+}
+
+interface Frame {
+  readonly type: number;
+  readonly body: Uint8Array;
+}
+
+const MAX_RECORDED = 48;
+/** How far ahead an epoch may lie. */
+const EPOCHS_AHEAD = 4096;
+const TEMPERATURE = label('temperature', 'Cel');
+
+export class Attacker {
+  readonly #world: World;
+  readonly #options: AttackerOptions;
+  /** Chunks that went over links, the last ones. */
+  readonly #recorded: Record<Direction, Uint8Array[]> = { up: [], down: [] };
+  readonly #encoder = new FrameEncoder(8192);
+  readonly #sealers = new Map<string, Sealer>();
+  #clients = 0;
+
+  constructor(world: World, options: AttackerOptions) {
+    this.#world = world;
+    this.#options = options;
+  }
+
+  start(): void {
+    const { faults } = this.#world;
+    for (const port of this.#options.ports) {
+      const before = port.onTraffic;
+      port.onTraffic = (direction, bytes, connection) => {
+        before(direction, bytes, connection);
+        const recorded = this.#recorded[direction];
+        if (recorded.length >= 2 * MAX_RECORDED) recorded.splice(0, MAX_RECORDED);
+        recorded.push(bytes);
+      };
+    }
+    faults.arrivals('attack-link-forge', chance => this.#onLink(chance, () => this.#forgedFrames(chance)));
+    faults.arrivals('attack-link-replay', chance => this.#replay(chance));
+    faults.arrivals('attack-link-flood', chance => this.#flood(chance));
+    if (this.#options.broker === undefined) return;
+    faults.arrivals('attack-broker-forge', chance => this.#forgeAtBroker(chance));
+    faults.arrivals('attack-broker-replay', chance => this.#replayAtBroker(chance));
+    faults.arrivals('attack-broker-session', chance => this.#takeSession(chance));
+    faults.arrivals('attack-broker-fetch', chance => this.#fetch(chance));
+  }
+
+  // On links
+
+  /** Sends on a connection of his own, or puts bytes onto somebody else's. */
+  #onLink(chance: SeededRandom, chunks: () => Uint8Array[]): void {
+    const port = this.#port(chance);
+    const open = port.connections;
+    if (open.length > 0 && (port.kind === 'serial' || chance.unit() < 0.6)) {
+      const connection: LinkConnection = open[chance.below(open.length)];
+      for (const bytes of chunks()) connection.inject(chance.unit() < 0.75 ? 'up' : 'down', bytes);
+    } else if (port.kind !== 'serial') this.#dial(port, chance, chunks);
+  }
+
+  #dial(port: GatewayPort, chance: SeededRandom, chunks: () => Uint8Array[]): void {
+    const socket: DeviceSocket = port.dial({
+      up: () => {
+        for (const bytes of chunks()) socket.send(bytes);
+      },
+      down: () => {},
+      data: () => {},
+    });
+    this.#world.after(1000 + 60_000 * chance.unit(), () =>
+      chance.unit() < 0.5 ? socket.close() : socket.vanish(),
+    );
+  }
+
+  #replay(chance: SeededRandom): void {
+    const port = this.#port(chance);
+    const direction: Direction = chance.unit() < 0.6 ? 'up' : 'down';
+    const recorded = this.#recorded[direction];
+    if (recorded.length === 0) return;
+    const chunks: Uint8Array[] = [];
+    const from = chance.below(recorded.length);
+    for (let i = 1 + chance.below(8); i > 0; i--) chunks.push(recorded[(from + i) % recorded.length]);
+    const send = () => {
+      const open = port.connections;
+      if (open.length > 0 && (port.kind === 'serial' || direction === 'down' || chance.unit() < 0.5)) {
+        const connection = open[chance.below(open.length)];
+        for (const bytes of chunks) connection.inject(direction, bytes);
+      } else if (port.kind !== 'serial') this.#dial(port, chance, () => chunks);
+    };
+    // At once, or when the session it was recorded in is long over.
+    if (chance.unit() < 0.4) send();
+    else this.#world.after(10 ** (2 + 4.5 * chance.unit()), send);
+  }
+
+  #flood(chance: SeededRandom): void {
+    const ports = this.#options.ports.filter(({ kind }) => kind !== 'serial');
+    if (ports.length === 0) return;
+    const port = ports[chance.below(ports.length)];
+    const manner = chance.below(3);
+    for (let count = 4 + chance.below(60); count > 0; count--) {
+      this.#dial(port, chance, () => {
+        if (manner === 0) return [];
+        if (manner === 1) return [noise(chance, 200)];
+        return Array.from({ length: 5 }, () => this.#frame(this.#forgedReading(chance)));
+      });
+    }
+  }
+
+  #forgedFrames(chance: SeededRandom): Uint8Array[] {
+    const chunks: Uint8Array[] = [];
+    for (let count = 1 + chance.below(6); count > 0; count--) chunks.push(this.#forgedFrame(chance));
+    return chunks;
+  }
+
+  #forgedFrame(chance: SeededRandom): Uint8Array {
+    const manner = chance.below(5);
+    if (manner === 0) return this.#frame(this.#forgedReading(chance));
+    if (manner === 1) return noise(chance, 400);
+    const recorded = this.#recorded[chance.unit() < 0.8 ? 'up' : 'down'];
+    const frames = recorded.length === 0 ? [] : framesOf(recorded[chance.below(recorded.length)]);
+    if (frames.length === 0) return this.#frame({ type: chance.below(8), body: noise(chance, 120) });
+    const { type, body } = frames[chance.below(frames.length)];
+    // The checksum is made anew: it is no line noise.
+    if (manner === 2) return this.#frame({ type, body: flipped(chance, body) });
+    if (manner === 3) return this.#frame({ type, body: body.subarray(0, chance.below(body.length + 1)) });
+    return this.#frame({ type: 1 + chance.below(6), body });
+  }
+
+  /** A right header, and a key that is none. */
+  #forgedReading(chance: SeededRandom): Frame {
+    return { type: FrameType.reading, body: this.#forgedEnvelope(chance).bytes };
+  }
+
+  #forgedEnvelope(chance: SeededRandom): { device: string; bytes: Uint8Array } {
+    const { devices } = this.#options;
+    const known = chance.unit() < 0.9;
+    const device = known ? devices[chance.below(devices.length)] : 'f0f0f0f0f0f0f0f0';
+    let sealer = this.#sealers.get(device);
+    if (sealer === undefined) {
+      sealer = new Sealer(nodeDigest, fromHex(device)!);
+      this.#sealers.set(device, sealer);
+    }
+    const chain = new Uint8Array(32);
+    chance.fill(chain);
+    sealer.startEpoch(chance.unit() < 0.7 ? chance.below(40) : chance.below(EPOCHS_AHEAD + 100), chain);
+    sealer.begin(chance.below(100_000), -1, 0).number(TEMPERATURE, chance.below(50));
+    const length = sealer.seal();
+    const { buffer, start } = sealer;
+    return { device, bytes: buffer.slice(start, start + length) };
+  }
+
+  #frame({ type, body }: Frame): Uint8Array {
+    const framed = this.#encoder.encode(type, body, 0, body.length);
+    return this.#encoder.buffer.slice(0, framed);
+  }
+
+  #port(chance: SeededRandom): GatewayPort {
+    const { ports } = this.#options;
+    return ports[chance.below(ports.length)];
+  }
+
+  // At the broker
+
+  #forgeAtBroker(chance: SeededRandom): void {
+    const messages: Stored[] = [];
+    for (let count = 1 + chance.below(5); count > 0; count--) messages.push(this.#forgedMessage(chance));
+    this.#publish(messages);
+  }
+
+  #forgedMessage(chance: SeededRandom): Stored {
+    const { site, gateway, devices } = this.#options;
+    const manner = chance.below(6);
+    const qos = chance.below(2) as 0 | 1;
+    if (manner === 0) {
+      const name = chance.unit() < 0.7 ? gateway : `gw${chance.below(1000)}`;
+      const head = chance.below(100_000);
+      const status =
+        chance.unit() < 0.3
+          ? { gateway: name, site, state: 'offline' }
+          : { gateway: name, site, state: 'online', cursor: head, head, drained: true, fetch: true, at: 0 };
+      return {
+        topic: statusTopic(site, name),
+        payload: Buffer.from(JSON.stringify(status)),
+        qos,
+        retain: name === gateway,
+      };
+    }
+    if (manner === 1)
+      return { topic: fetchedTopic(site, gateway), payload: noise(chance, 300), qos, retain: false };
+    const topic = sealedTopic(site, devices[chance.below(devices.length)]);
+    const retain = chance.unit() < 0.1;
+    if (manner === 2) {
+      const { device, bytes } = this.#forgedEnvelope(chance);
+      return this.#made({ topic, payload: bytes, qos, retain }, device);
+    }
+    const sealed = this.#overheard();
+    if (sealed.length === 0 || manner === 3)
+      return this.#made({ topic, payload: noise(chance, 300), qos, retain }, '');
+    const { topic: itsTopic, payload } = sealed[chance.below(sealed.length)];
+    if (manner === 4)
+      return this.#made({ topic, payload: tagFlipped(chance, payload), qos, retain }, itsTopic.split('/')[3]);
+    return this.#made(
+      { topic, payload: payload.slice(0, Math.max(1, chance.below(payload.length))), qos, retain },
+      '',
+    );
+  }
+
+  #made(message: Stored, device: string): Stored {
+    this.#options.broker!.forged.set(message.payload, device);
+    return message;
+  }
+
+  #replayAtBroker(chance: SeededRandom): void {
+    const { site, devices } = this.#options;
+    const sealed = this.#overheard();
+    if (sealed.length === 0) return;
+    const messages: Stored[] = [];
+    for (let count = 1 + chance.below(10); count > 0; count--) {
+      const { topic, payload } = sealed[chance.below(sealed.length)];
+      const manner = chance.below(3);
+      const elsewhere =
+        manner === 0
+          ? topic
+          : manner === 1
+            ? sealedTopic(site, devices[chance.below(devices.length)])
+            : sealedTopic('elsewhere', 'nobody');
+      messages.push({ topic: elsewhere, payload, qos: 1, retain: chance.unit() < 0.05 });
+    }
+    this.#publish(messages);
+  }
+
+  #takeSession(chance: SeededRandom): void {
+    const { gateway, clients = [] } = this.#options;
+    const ids = [`sovereign-${gateway}`, ...clients];
+    const clientId = ids[chance.below(ids.length)];
+    const connection = this.#connect(clientId, chance.unit() < 0.5, () => {});
+    this.#world.after(10 ** (2 + 3 * chance.unit()), () => connection.destroy());
+  }
+
+  #fetch(chance: SeededRandom): void {
+    const { site, gateway, devices } = this.#options;
+    const messages: Stored[] = [];
+    for (let count = 1 + chance.below(20); count > 0; count--) {
+      const from = chance.below(50);
+      const range = {
+        device: devices[chance.below(devices.length)],
+        epoch: chance.below(20),
+        from,
+        ...(chance.unit() < 0.7 && { to: from + 1 + chance.below(1000) }),
+        ...(chance.unit() < 0.3 && { toEpoch: 20 + chance.below(4000) }),
+      };
+      const request = { asker: `a${chance.below(100)}`, ranges: new Array(1 + chance.below(20)).fill(range) };
+      const payload = chance.unit() < 0.1 ? noise(chance, 100) : Buffer.from(JSON.stringify(request));
+      messages.push({ topic: fetchTopic(site, gateway), payload, qos: 1, retain: false });
+    }
+    this.#publish(messages);
+  }
+
+  #overheard(): readonly Stored[] {
+    return this.#options.broker!.overheard.filter(({ topic }) => topic.endsWith('/sealed'));
+  }
+
+  #publish(messages: readonly Stored[]): void {
+    const connection = this.#connect(`attacker-${this.#clients++}`, true, () => {
+      messages.forEach((message, i) => {
+        connection.publish(message, i + 1);
+      });
+      connection.disconnect();
+    });
+  }
+
+  #connect(clientId: string, clean: boolean, connected: () => void): MqttConnection {
+    const connection: MqttConnection = this.#options.broker!.open(
+      { clientId, clean, five: false, receiveMaximum: 65_535, keepAliveMs: 60_000, honest: false },
+      {
+        connack: code => {
+          if (code === 0) connected();
+        },
+        // What he is given, he keeps.
+        message: (_message, id) => {
+          if (id > 0) connection.puback(id);
+        },
+        puback: () => {},
+        suback: () => {},
+        closed: () => {},
+      },
+    );
+    return connection;
+  }
+}
+
+function framesOf(bytes: Uint8Array): Frame[] {
+  const frames: Frame[] = [];
+  const decoder = new FrameDecoder((type, buffer, from, to) => {
+    frames.push({ type, body: buffer.slice(from, to) });
+  });
+  decoder.push(bytes);
+  return frames;
+}
+
+function noise(chance: SeededRandom, maxBytes: number): Uint8Array {
+  const bytes = new Uint8Array(1 + chance.below(maxBytes));
+  chance.fill(bytes);
+  return bytes;
+}
+
+function flipped(chance: SeededRandom, bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice();
+  if (copy.length > 0) copy[chance.below(copy.length)] ^= 1 << chance.below(8);
+  return copy;
+}
+
+/** The last bytes of an envelope are its tag; those of a wrapped frame come before its time. */
+function tagFlipped(chance: SeededRandom, bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice();
+  copy[copy.length - 1 - chance.below(Math.min(32, copy.length))] ^= 1 << chance.below(8);
+  return copy;
+}
