@@ -3,6 +3,7 @@
  * readings in flight as its window holds. Beside it, what the machine does when it only verifies the same
  * envelopes, or only computes their HMACs.
  */
+import { createHmac, createSecretKey } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -120,12 +121,15 @@ function verifyOnly(senders: readonly Sender[]): number {
   return performance.now() - start;
 }
 
+/** As everybody would write it: `createHmac` over the same bytes. */
 function hmacOnly(senders: readonly Sender[]): number {
-  const tag = new Uint8Array(32);
   const start = performance.now();
   for (const { identity, envelopes } of senders) {
-    const mac = nodeDigest.hmac(sealKey(identity));
-    for (const bytes of envelopes) mac.compute(bytes, 0, bytes.length - 34, tag, 0);
+    const key = createSecretKey(sealKey(identity));
+    for (const bytes of envelopes)
+      createHmac('sha256', key)
+        .update(bytes.subarray(0, bytes.length - 34))
+        .digest();
   }
   return performance.now() - start;
 }
