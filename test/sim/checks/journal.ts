@@ -1,7 +1,8 @@
 /**
- * The journal of one gateway, as it stands on the disk: every line that has become durable is read once, by itself, and
- * held against all that may not happen. What is durable stays so in the disk's model, whatever crashes; what the model
- * itself is worth is shown by its own tests, and by `final`, which reads everything again.
+ * The journal of one gateway, as it stands on the disk: every line that a sync has made durable is read once, and held
+ * against all that may not happen. (What a failed sync or a power cut left on the disk by chance does not count: no
+ * process was told of it.) What is durable stays so in the disk's model, whatever crashes; what the model itself is worth
+ * is shown by its own tests, and by `final`, which reads everything again.
  */
 import type { Disk } from '../disk/disk.js';
 import type { Inode } from '../disk/inode.js';
@@ -63,12 +64,16 @@ interface Segment {
   }[];
 }
 
+const READING = /"d":"([0-9a-f]{16})","e":(\d+),"q":(\d+),(?:"f":1,)?"b":/g;
+
 export class JournalCheck {
   readonly #world: World;
   readonly #disk: Disk;
   readonly #options: JournalCheckOptions;
   readonly #directory: string;
   readonly #segments = new Map<Inode, Segment>();
+  /** Removed before anybody could know of anything in it: it may come back with a power cut, and counts for nothing. */
+  readonly #abandoned = new Set<Inode>();
   readonly #held = new Map<string, Held>();
   readonly #places = new Map<string, Held>();
   readonly #readings = new Map<string, number>();
@@ -198,9 +203,10 @@ export class JournalCheck {
     if (file.creator !== life)
       this.#fail('an opened segment is never appended to', `${file.path} at ${from} by a later process`);
     if (from !== file.size) this.#fail('a segment is only appended to', `${file.path} at ${from}`);
+    const text = Buffer.from(source.buffer, source.byteOffset, source.length).toString('latin1');
+    if (!this.damaged) this.#notAgain(text);
     if (source[2] !== 0x73) return;
-    const text = Buffer.from(source.buffer, source.byteOffset, 35).toString('latin1');
-    const line = readLine(text);
+    const line = readLine(text.slice(0, 35));
     if (line?.kind !== 'mark') return;
     const { synced } = line;
     const isSynced =
@@ -209,8 +215,17 @@ export class JournalCheck {
       this.#fail('a mark tells what is synced', `${file.path}: ${synced} of ${file.durableSize}`);
   }
 
+  /** What is written: copies only of what no mark has said to be synced. */
+  #notAgain(text: string): void {
+    for (const [, device, epoch, seq] of text.matchAll(READING)) {
+      const held = this.#places.get(`${device}/${epoch}/${seq}`);
+      if (held?.marked && held.copies > 0) this.#fail('nothing is journalled twice', held.key);
+    }
+  }
+
   #settled(file: Inode): void {
-    if (file.durableLinks === 0 || !this.#disk.isDurable(file.directory!)) return;
+    if (file.durableLinks === 0 || !this.#disk.isDurable(file.directory!) || this.#abandoned.has(file))
+      return;
     let segment = this.#segments.get(file);
     if (segment === undefined) {
       const first = Number(/^(\d{20})\.jsonl$/.exec(file.name)?.[1] ?? -1);
@@ -218,7 +233,7 @@ export class JournalCheck {
       segment = { file, first, parsedBytes: 0, ended: false, marked: 0, offsets: [], lines: [] };
       this.#segments.set(file, segment);
     }
-    const bytes = file.durable;
+    const bytes = file.durable.subarray(0, file.confirmedSize);
     while (!segment.ended && segment.parsedBytes < bytes.length) {
       const at = segment.parsedBytes;
       const feed = bytes.indexOf(0x0a, at);
@@ -257,7 +272,7 @@ export class JournalCheck {
     if (ledger !== undefined && ledger.find(payload) === undefined)
       this.#fail('nothing unsealed is in the journal', `${name} at offset ${offset}`);
     if (!agrees(text, line)) this.#fail('a line says what its payload says', text.slice(0, 120));
-    const isNew = this.#offset(offset, name);
+    this.#offset(offset, name);
     const place = `${device}/${epoch}/${seq}`;
     let held = this.#held.get(name);
     if (held === undefined) {
@@ -283,8 +298,6 @@ export class JournalCheck {
       const wrong = this.#chains.next(line);
       if (wrong !== '' && !this.damaged)
         this.#fail('readings of a device are in order, or a gap says why', wrong);
-    } else if (isNew && held.marked && held.copies > 0 && !this.damaged) {
-      this.#fail('nothing is journalled twice', `${name} again at offset ${offset}`);
     }
     held.copies++;
     held.highest = Math.max(held.highest, offset);
@@ -306,21 +319,19 @@ export class JournalCheck {
     segment.marked = synced;
   }
 
-  /** Notes what an offset names; false: that was known. */
-  #offset(offset: number, name: string): boolean {
+  #offset(offset: number, name: string): void {
     const known = this.#offsets.get(offset);
     if (known === undefined) this.#offsets.set(offset, name);
     else if (known !== name && !this.damaged)
       this.#fail('an offset is used once', `${offset} was ${known}, is ${name}`);
-    return known === undefined;
   }
 
   #removed(file: Inode): void {
     const segment = this.#segments.get(file);
-    if (segment === undefined) return;
     this.#segments.delete(file);
+    if (segment === undefined || segment.marked === 0) this.#abandoned.add(file);
+    if (segment === undefined) return;
     const passed = segment.lines.length === 0 ? 0 : this.#cursor.durable();
-    // It was given up before anybody knew of anything in it.
     if (segment.marked === 0) for (const offset of segment.offsets) this.#offsets.delete(offset);
     for (const { offset, held, at, end } of segment.lines) {
       if (segment.marked === 0) this.#offsets.delete(offset);

@@ -52,12 +52,7 @@ export class DiskStorage implements Storage {
       found.synced(changes);
       this.disk.directorySettled(found);
     };
-    const failed = (details: SeededRandom) => {
-      const found = this.disk.find(path);
-      if (found?.kind !== 'directory') return;
-      found.syncFailed(details);
-      this.disk.directorySettled(found);
-    };
+    const failed = (details: SeededRandom) => this.directory(path).syncFailed(details);
     return this.#directoryEffect('syncdir', path, act, { latencyMs, failed });
   }
 
@@ -244,7 +239,6 @@ class DiskFile implements StorageFile {
       const failure = full ?? storage.hit('disk-eio-sync', path);
       if (failure !== undefined || (storage.disk.refuses && !inode.isClean)) {
         inode.syncFailed(dirtyPages, size, failure ?? storage.disk.chance);
-        storage.disk.settled(inode);
         throw storage.error(full === undefined ? 'EIO' : 'ENOSPC');
       }
       inode.synced(dirtyPages, size);

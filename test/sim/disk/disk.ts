@@ -19,12 +19,12 @@ export interface DiskWatcher {
   created?(file: Inode): void;
   /** Bytes [from, to) are about to be seen by everybody. */
   written?(file: Inode, from: number, to: number, life: Life, source: Uint8Array): void;
-  /** The file's bytes that surely survive, or whether an entry for it does, may have changed. */
+  /** A sync of the file or of its directory has succeeded. */
   settled?(file: Inode): void;
   /** The entry `name` doesn't lead to the file any more, for now only as the page cache has it. */
   removed?(file: Inode, name: string): void;
   destroyed?(file: Inode, range: Range): void;
-  /** The machine has lost power; `settled` follows for each file that is left. */
+  /** The machine has lost power. */
   powerCut?(): void;
 }
 
@@ -103,7 +103,6 @@ export class Disk {
     this.#usedPages = 0;
     this.#cut(this.root);
     for (const watchers of this.#watchers.values()) for (const watcher of watchers) watcher.powerCut?.();
-    for (const file of this.files()) this.#tell(file, watcher => watcher.settled?.(file));
   }
 
   /** All files that have a name, in the order of their paths' directories. */

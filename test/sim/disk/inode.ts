@@ -35,6 +35,8 @@ export class Inode {
   openHandles = 0;
   size = 0;
   durableSize = 0;
+  /** What some process was told is on the disk. */
+  confirmedSize = 0;
   /** What rotted, or became unreadable, ever. */
   readonly destroyed: Range[] = [];
   #visible = Buffer.alloc(PAGE_BYTES);
@@ -105,6 +107,7 @@ export class Inode {
 
   synced(pages: readonly number[], size: number): void {
     this.durableSize = Math.max(this.durableSize, size);
+    this.confirmedSize = Math.max(this.confirmedSize, size);
     for (const page of pages) {
       this.#copy(page);
       this.#dirty.delete(page);
