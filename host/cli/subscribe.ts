@@ -1,6 +1,6 @@
 /** `sovereign subscribe`: verified readings from the broker, each once, with their gaps. */
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { MAX_SAFE } from '../../firmware/seal/index.js';
 import type { Config } from '../config.js';
 import { Fault } from '../fault.js';
@@ -33,6 +33,7 @@ interface Options {
   readonly broker?: string;
   readonly id?: string;
   readonly state?: string;
+  readonly from?: string;
   readonly readings: number;
   readonly json?: boolean;
 }
@@ -50,6 +51,12 @@ export function register(program: Command, terminal?: Terminal): void {
       'who is subscribing: the broker keeps what comes while this one is away (default: of the gateway’s name)',
     )
     .option('--state <dir>', 'what was seen already (default: subscribers/ID in the data directory)')
+    .addOption(
+      new Option(
+        '--from <when>',
+        'of devices that were never heard: `start` also asks for what the gateways’ journals hold of them, `now` does not (default: start with --id or --state, else now)',
+      ).choices(['start', 'now']),
+    )
     .option('--readings <n>', 'end after so many; 0: never', wholeOption('--readings', 0, MAX_SAFE), 0);
   withJson(withConfig(command)).action((options: Options) => subscribe(options, terminal));
 }
@@ -84,7 +91,8 @@ async function subscribe(options: Options, terminal?: Terminal): Promise<void> {
       sink: printer,
     };
     const { readings } = options;
-    const subscriber = await Subscriber.open(ports, { broker, stateDirectory: directory, readings });
+    const from = fromOf(options);
+    const subscriber = await Subscriber.open(ports, { broker, stateDirectory: directory, readings, from });
     keyring.onChange(() => subscriber.keyringChanged());
     const forget = onStopSignal(() => subscriber.close());
     try {
@@ -97,6 +105,11 @@ async function subscribe(options: Options, terminal?: Terminal): Promise<void> {
     keyring.close();
     await release();
   }
+}
+
+/** Whoever has a name wants everything; whoever just looks, what comes. */
+function fromOf({ from, id, state }: Options): 'start' | 'now' {
+  return from === 'now' || (from === undefined && id === undefined && state === undefined) ? 'now' : 'start';
 }
 
 const storage = new NodeStorage();

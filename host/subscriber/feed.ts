@@ -5,7 +5,7 @@ import { Fault } from '../fault.js';
 import type { Broker, BrokerOptions, BrokerSession, Clock, Random, Timer } from '../ports.js';
 import { Backoff } from '../uplink/backoff.js';
 import { brokerName } from '../uplink/broker-name.js';
-import { SEALED_FILTER, STATUS_FILTER } from '../uplink/topics.js';
+import { FETCHED_FILTER, SEALED_FILTER, STATUS_FILTER } from '../uplink/topics.js';
 
 export interface FeedPorts {
   readonly broker: Broker;
@@ -17,8 +17,8 @@ export interface FeedEvents {
   /** Acknowledged when the promise resolves; when it rejects, the connection ends and the message comes again. */
   message(topic: string, payload: Uint8Array): Promise<void>;
   online(broker: string): void;
-  /** Told once for each new reason. */
-  offline(fault: Fault): void;
+  /** The connection is lost, or there is none; `news`: for another reason than before. */
+  offline(fault: Fault, news: boolean): void;
 }
 
 /** A connection that has lasted so long was no failure. */
@@ -33,6 +33,8 @@ export class Feed {
   #connecting: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
   #closed = false;
+  /** Connected and subscribed. */
+  #online = false;
   #connectedAt = 0;
   #said = '';
 
@@ -66,6 +68,13 @@ export class Feed {
     });
   }
 
+  /** Publishes while there is a connection; `refused` when the broker says no. Returns false when there is none. */
+  publish(topic: string, payload: Uint8Array, refused: (reason: string) => void): boolean {
+    if (this.#session === undefined || !this.#online) return false;
+    this.#session.publish({ topic, payload, retain: false }, error => error && refused(error.message));
+    return true;
+  }
+
   /** Takes leave of the broker, which keeps the session. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -84,9 +93,13 @@ export class Feed {
     }
     this.#session = session;
     this.#connectedAt = this.#ports.clock.monotonic();
+    // Readings come without this one too: a broker may keep it from us.
+    const fetched = session.subscribe([FETCHED_FILTER]).catch(() => undefined);
     await session.subscribe([SEALED_FILTER, STATUS_FILTER]);
+    await fetched;
     if (this.#closed || over()) return;
     this.#said = '';
+    this.#online = true;
     this.#events.online(brokerName(this.#options.url));
   }
 
@@ -94,11 +107,12 @@ export class Feed {
     if (this.#closed) return;
     const session = this.#session;
     this.#session = undefined;
+    this.#online = false;
     if (session !== undefined && this.#ports.clock.monotonic() - this.#connectedAt > LASTED_MS) {
       this.#backoff.reset();
     }
     session?.end().catch(() => undefined);
-    if (this.#said !== fault.message) this.#events.offline(fault);
+    this.#events.offline(fault, this.#said !== fault.message);
     this.#said = fault.message;
     this.#timer = this.#ports.clock.after(this.#backoff.next(), () => this.start());
   }

@@ -13,7 +13,7 @@ export const MAX_RANGES = 4096;
 /** Epochs kept for a device: as many as may lie ahead of the last accepted one. */
 export const MAX_EPOCHS = 4096;
 /** Gaps watched for a device. */
-export const MAX_GAPS = 256;
+export const MAX_GAPS = 1024;
 
 /** `seen`: a duplicate. `stale`: older than what is remembered, so nobody can tell whether it is one. */
 export type Taken = 'new' | 'seen' | 'stale';
@@ -24,7 +24,15 @@ export type Taken = 'new' | 'seen' | 'stale';
  */
 export interface Gap extends SealGap {
   readonly device: string;
+  /**
+   * Nobody has been told of it. `start`: what came before the first reading ever had, wanted without knowing that there
+   * was anything; `within`: what is left of such a one above a reading that came.
+   */
+  readonly quiet?: Quiet;
 }
+
+export type Quiet = 'start' | 'within';
+const QUIETS: readonly (Quiet | undefined)[] = [undefined, 'start', 'within'];
 
 export type GapListener = (event: 'noticed' | 'closed' | 'forgotten', gap: Gap) => void;
 
@@ -34,7 +42,7 @@ interface Epoch {
   readonly had: Intervals;
 }
 
-interface Top {
+export interface Top {
   epoch: number;
   seq: number;
   final: boolean;
@@ -57,7 +65,8 @@ export interface DeviceSnapshot {
   f: number;
   t: [epoch: number, seq: number, final: 0 | 1] | null;
   e: [epoch: number, floor: number, ...ranges: number[]][];
-  g: [fromEpoch: number, fromSeq: number, toEpoch: number, toSeq: number][];
+  /** `quiet`: 1 `start`, 2 `within`. */
+  g: [fromEpoch: number, fromSeq: number, toEpoch: number, toSeq: number, quiet?: number][];
 }
 
 export class History {
@@ -76,6 +85,11 @@ export class History {
 
   *gaps(): Iterable<Gap> {
     for (const { gaps } of this.#devices.values()) yield* gaps;
+  }
+
+  /** The furthest reading had of a device. */
+  topOf(device: string): Readonly<Top> | undefined {
+    return this.#devices.get(device)?.top;
   }
 
   gapsOf(device: string): readonly Gap[] {
@@ -112,6 +126,18 @@ export class History {
     return 'new';
   }
 
+  /** Misses what came before the first reading had of a device, from (epoch, seq) on. */
+  missBefore(id: string, fromEpoch: number, fromSeq: number): Gap | undefined {
+    const device = this.#devices.get(id);
+    if (device?.top === undefined || device.gaps.length > 0) return undefined;
+    const { epoch, seq } = device.top;
+    const gap: Gap = { device: id, fromEpoch, fromSeq, toEpoch: epoch, toSeq: seq, quiet: 'start' };
+    if (empty(gap)) return undefined;
+    device.gaps.push(gap);
+    this.#changed.add(id);
+    return gap;
+  }
+
   /** Stops missing these readings: they are lost. Should they come after all, they are taken. */
   giveUp(gap: Gap): void {
     const device = this.#devices.get(gap.device);
@@ -128,7 +154,11 @@ export class History {
         f: device.floorEpoch,
         t: top === undefined ? null : [top.epoch, top.seq, top.final ? 1 : 0],
         e: [...device.epochs].map(([epoch, { floor, had }]) => [epoch, floor, ...had.flat()]),
-        g: device.gaps.map(gap => [gap.fromEpoch, gap.fromSeq, gap.toEpoch, gap.toSeq]),
+        g: device.gaps.map(({ fromEpoch, fromSeq, toEpoch, toSeq, quiet }) =>
+          quiet === undefined
+            ? [fromEpoch, fromSeq, toEpoch, toSeq]
+            : [fromEpoch, fromSeq, toEpoch, toSeq, QUIETS.indexOf(quiet)],
+        ),
       };
     }
   }
@@ -146,8 +176,9 @@ export class History {
     if (t === null || (top !== undefined && (top.epoch > t[0] || (top.epoch === t[0] && top.seq >= t[1]))))
       return;
     device.top = { epoch: t[0], seq: t[1], final: t[2] === 1 };
-    device.gaps = g.map(([fromEpoch, fromSeq, toEpoch, toSeq]) => {
-      return { device: d, fromEpoch, fromSeq, toEpoch, toSeq };
+    device.gaps = g.map(([fromEpoch, fromSeq, toEpoch, toSeq, code = 0]) => {
+      const quiet = QUIETS[code];
+      return { device: d, fromEpoch, fromSeq, toEpoch, toSeq, ...(quiet && { quiet }) };
     });
   }
 
@@ -190,7 +221,12 @@ export class History {
     const gap = device.gaps[at];
     this.#changed.add(gap.device);
     const below = { ...gap, toEpoch: epoch, toSeq: seq };
-    const above = { ...gap, fromEpoch: final ? epoch + 1 : epoch, fromSeq: final ? 0 : seq + 1 };
+    const above: Gap = {
+      ...gap,
+      fromEpoch: final ? epoch + 1 : epoch,
+      fromSeq: final ? 0 : seq + 1,
+      ...(gap.quiet && { quiet: 'within' }),
+    };
     const left = [below, above].filter(part => !empty(part));
     device.gaps.splice(at, 1, ...left);
     if (left.length === 0) this.#listener('closed', gap);

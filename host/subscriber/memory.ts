@@ -5,6 +5,7 @@
  * |---|---|
  * | `{"d":…}` | a device, in a snapshot (`DeviceSnapshot`) |
  * | `{"r":[[device, epoch, from, to, final, sdk], …]}` | readings taken, in order: sequences [from, to); `final`: the last one ends the epoch |
+ * | `{"b":[device, epoch, seq]}` | what came before the first reading taken of a device is wanted, from there on |
  * | `{"x":[device, fromEpoch, fromSeq, toEpoch, toSeq]}` | a gap became final |
  * | `{"h":[number, device, site, base64url]}` | an envelope of an unknown device is held |
  * | `{"u":[number, …]}` | held envelopes are held no more |
@@ -34,6 +35,13 @@ export class Memory implements StateModel {
     const taken = this.history.take(device, epoch, seq, final, sdk);
     if (taken === 'new') this.#note(device, epoch, seq, final, sdk);
     return taken;
+  }
+
+  /** Wants what came before the first reading of a device, from (epoch, seq) on. */
+  missBefore(device: string, epoch: number, seq: number): void {
+    if (this.history.missBefore(device, epoch, seq) === undefined) return;
+    this.#flushRuns();
+    this.#lines.push({ b: [device, epoch, seq] });
   }
 
   giveUp(gap: Gap): void {
@@ -85,6 +93,9 @@ export class Memory implements StateModel {
           this.history.take(device, epoch, seq, final === 1 && seq === to - 1, sdk === 1);
         }
       }
+    } else if ('b' in line) {
+      const [device, epoch, seq] = line.b as [string, number, number];
+      this.history.missBefore(device, epoch, seq);
     } else if ('x' in line) {
       const [device, fromEpoch, fromSeq, toEpoch, toSeq] = line.x as [string, number, number, number, number];
       this.history.giveUp({ device, fromEpoch, fromSeq, toEpoch, toSeq });

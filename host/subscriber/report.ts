@@ -12,7 +12,13 @@ export type Report =
   | { readonly kind: 'unknown-device'; readonly device: string }
   /** Held envelopes that had to go for newer ones. */
   | { readonly kind: 'held-dropped'; readonly count: number }
-  | { readonly kind: 'gap'; readonly stage: GapStage; readonly gap: Gap }
+  /** `reasons`: what gateways said of a final one. */
+  | {
+      readonly kind: 'gap';
+      readonly stage: GapStage;
+      readonly gap: Gap;
+      readonly reasons: readonly string[];
+    }
   | { readonly kind: 'connection'; readonly online: boolean; readonly text: string; readonly remedy: string };
 
 /** `provisional`: noticed, may still arrive. `final`: lost on the way. `forgotten`: too many to watch. */

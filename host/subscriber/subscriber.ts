@@ -7,18 +7,19 @@
  * output loses nothing, since the broker still has them.
  */
 import { type Digest, toHex } from '../../firmware/seal/index.js';
-import type { Fault } from '../fault.js';
+import { Budget, GLOBAL_LIMITS } from '../keyring/budget.js';
 import type { KeyringView } from '../keyring/entry.js';
 import type { Broker, BrokerOptions, Clock, Log, Random, Storage } from '../ports.js';
+import { compare, decodeFetched, type Place } from '../uplink/fetch/format.js';
 import { decodeStatus } from '../uplink/status.js';
-import { parseTopic } from '../uplink/topics.js';
+import { fetchTopic, parseTopic } from '../uplink/topics.js';
 import { Feed } from './feed.js';
 import type { Gap } from './history.js';
 import { Memory } from './memory.js';
 import { type OpenedReading, Opener } from './open.js';
 import { RecentTags } from './recent-tags.js';
+import { Repair } from './repair/repair.js';
 import type { GapStage, Report } from './report.js';
-import { Settling } from './settling.js';
 import { StateFile } from './state-file.js';
 
 /** Where readings and reports go. */
@@ -47,6 +48,11 @@ export interface SubscriberOptions {
   readonly stateDirectory: string;
   /** `run` ends after so many readings; 0: never. */
   readonly readings: number;
+  /**
+   * `start` (default): what the journals hold from before the first reading of a device is asked for; `now`: only what
+   * comes, and what was missed since.
+   */
+  readonly from?: 'start' | 'now';
   readonly maxHeld?: number;
   readonly maxHeldBytes?: number;
   readonly minBackoffMs?: number;
@@ -72,7 +78,7 @@ export class Subscriber {
   readonly #options: SubscriberOptions;
   readonly #opener: Opener;
   readonly #memory: Memory;
-  readonly #settling = new Settling();
+  readonly #repair: Repair;
   readonly #recent = new RecentTags(RECENT_TAGS);
   readonly #siteOf = new Map<string, string>();
   readonly #hash = new Uint8Array(32);
@@ -81,6 +87,7 @@ export class Subscriber {
   #waiting: Waiting[] = [];
   #working: Promise<void> | undefined;
   #keyringChanged = false;
+  #settlingDue = false;
   #printed = 0;
   #finish: (() => void) | undefined;
   #fail: ((error: unknown) => void) | undefined;
@@ -90,19 +97,42 @@ export class Subscriber {
   private constructor(ports: SubscriberPorts, options: SubscriberOptions) {
     this.#ports = ports;
     this.#options = options;
-    this.#opener = new Opener(ports.keyring, ports.digest);
+    // Whoever may publish can make up epochs: what that costs must not stop the others.
+    const budget = new Budget(ports.clock, GLOBAL_LIMITS);
+    this.#opener = new Opener(ports.keyring, ports.digest, budget);
     const limits = {
       maxCount: options.maxHeld ?? MAX_HELD,
       maxBytes: options.maxHeldBytes ?? MAX_HELD_BYTES,
     };
-    this.#memory = new Memory(limits, (event, gap) => this.#gap(STAGES[event], gap));
+    this.#memory = new Memory(limits, (event, gap) => {
+      if (gap.quiet === undefined || event === 'forgotten') this.#gap(STAGES[event], gap);
+    });
+    this.#repair = new Repair(
+      ports,
+      options.broker.clientId,
+      { devices: site => this.#devicesAt(site), placeAfter: device => this.#placeAfter(device) },
+      {
+        ask: (site, gateway, payload, refused) =>
+          this.#feed.publish(fetchTopic(site, gateway), payload, refused),
+        due: () => {
+          this.#settlingDue = true;
+          this.#work();
+        },
+      },
+    );
     this.#feed = new Feed(
       ports,
       options.broker,
       {
         message: (topic, payload) => this.#message(topic, payload),
-        online: broker => this.#connection(true, `connected to ${broker}`, ''),
-        offline: (fault: Fault) => this.#connection(false, fault.message, fault.remedy),
+        online: broker => {
+          this.#connection(true, `connected to ${broker}`, '');
+          this.#repair.connection(true);
+        },
+        offline: (fault, news) => {
+          this.#repair.connection(false);
+          if (news) this.#connection(false, fault.message, fault.remedy);
+        },
       },
       { minMs: options.minBackoffMs ?? 500, maxMs: options.maxBackoffMs ?? 30_000 },
     );
@@ -139,6 +169,7 @@ export class Subscriber {
       await finished;
     } finally {
       this.#stopped = true;
+      this.#repair.close();
       await this.#feed.close();
       await this.#working;
       await this.#state?.close();
@@ -175,7 +206,7 @@ export class Subscriber {
   async #batches(): Promise<void> {
     // What came in the same turn belongs to the same batch.
     await Promise.resolve();
-    while ((this.#waiting.length > 0 || this.#keyringChanged) && !this.#stopped) {
+    while ((this.#waiting.length > 0 || this.#keyringChanged || this.#settlingDue) && !this.#stopped) {
       const batch = this.#waiting.splice(0, MAX_BATCH);
       const done = this.#open(batch);
       try {
@@ -221,8 +252,11 @@ export class Subscriber {
       const parsed = parseTopic(topic);
       if (parsed?.kind === 'sealed') this.#sealed(payload, topic, parsed.site.slice(0, MAX_SITE_CHARS));
       else if (parsed?.kind === 'status') this.#status(payload, parsed.site, parsed.gateway);
+      else if (parsed?.kind === 'fetched') this.#fetched(payload, parsed.site, parsed.gateway);
     }
-    for (const device of this.#memory.history.changed()) this.#watch(device);
+    this.#watchChanged();
+    this.#settlingDue = false;
+    this.#settle();
     return done;
   }
 
@@ -235,21 +269,32 @@ export class Subscriber {
       return;
     }
     const { reason, device } = opened;
+    // Its key was too dear just now: when it is authentic, the gateway still has it.
+    if (reason === 'budget' && device !== undefined) this.#repair.missed(device);
     if (reason === 'unknown-device' && device !== undefined) this.#hold(device, bytes, site);
     else this.#ports.sink.report({ kind: 'refused', reason, topic, ...(device !== undefined && { device }) });
   }
 
   #take(reading: OpenedReading, bytes: Uint8Array, site: string): void {
     const { device, epoch, seq, tag8, prev8 } = reading;
-    if (this.#siteOf.get(device) !== site) this.#siteOf.set(device, site);
+    const before = this.#memory.history.topOf(device);
     const taken = this.#memory.take(reading);
+    const place: Place = [epoch, seq];
+    const further = before === undefined || compare(place, [before.epoch, before.seq]) > 0;
+    // A copy of one that was had says nothing of where its device is: anybody may have sent it.
+    if (taken === 'new' && further && this.#siteOf.get(device) !== site) this.#siteOf.set(device, site);
+    this.#repair.heard(device, site, further);
+    if (before === undefined && this.#options.from !== 'now') {
+      const first = this.#firstPlace(device);
+      if (first !== undefined) this.#memory.missBefore(device, ...first);
+    }
     if (taken === 'stale') {
       this.#ports.sink.report({ kind: 'stale', device, epoch, seq });
       return;
     }
     const known = this.#recent.get(device, epoch, seq);
-    const before = prev8 === '' || seq === 0 ? undefined : this.#recent.get(device, epoch, seq - 1);
-    if ((known !== undefined && known !== tag8) || (before !== undefined && before !== prev8)) {
+    const previous = prev8 === '' || seq === 0 ? undefined : this.#recent.get(device, epoch, seq - 1);
+    if ((known !== undefined && known !== tag8) || (previous !== undefined && previous !== prev8)) {
       this.#ports.sink.report({ kind: 'fork', device, epoch, seq });
     }
     if (taken === 'seen') return;
@@ -286,20 +331,57 @@ export class Subscriber {
   #status(payload: Uint8Array, site: string, gateway: string): void {
     const status = decodeStatus(payload);
     if (status === undefined || status.site !== site || status.gateway !== gateway) return;
-    for (const device of this.#memory.history.changed()) this.#watch(device);
-    for (const gap of this.#settling.status(status)) {
+    this.#watchChanged();
+    this.#repair.status(status);
+    this.#settle();
+  }
+
+  #fetched(payload: Uint8Array, site: string, gateway: string): void {
+    const fetched = decodeFetched(payload);
+    if (fetched === undefined || fetched.site !== site || fetched.gateway !== gateway) return;
+    this.#watchChanged();
+    this.#repair.fetched(site, gateway, fetched);
+    this.#settle();
+  }
+
+  /** Gives up what is lost. */
+  #settle(): void {
+    for (const { gap, reasons } of this.#repair.finals()) {
       this.#memory.giveUp(gap);
-      this.#gap('final', gap);
+      // That nothing came before the first reading is no loss.
+      const told = gap.quiet !== 'start' || reasons.some(reason => /^(lost|removed)/.test(reason));
+      if (told) this.#gap('final', gap, reasons);
     }
   }
 
-  #watch(device: string): void {
-    this.#settling.keep(device, this.#memory.history.gapsOf(device), this.#siteOf.get(device));
+  #watchChanged(): void {
+    for (const device of this.#memory.history.changed()) this.#watch(device);
   }
 
-  #gap(stage: GapStage, gap: Gap): void {
+  #watch(device: string): void {
+    this.#repair.keep(device, this.#memory.history.gapsOf(device), this.#siteOf.get(device));
+  }
+
+  /** Devices that may have been heard there. */
+  *#devicesAt(site: string): Iterable<string> {
+    for (const { id } of this.#ports.keyring.entries()) if ((this.#siteOf.get(id) ?? site) === site) yield id;
+  }
+
+  #placeAfter(device: string): Place | undefined {
+    const top = this.#memory.history.topOf(device);
+    if (top !== undefined) return top.final ? [top.epoch + 1, 0] : [top.epoch, top.seq + 1];
+    return this.#options.from === 'now' ? undefined : this.#firstPlace(device);
+  }
+
+  /** The first reading that the keyring can verify. */
+  #firstPlace(device: string): Place | undefined {
+    const entry = this.#ports.keyring.get(device);
+    return entry && [entry.sdk === undefined ? entry.epoch : 0, 0];
+  }
+
+  #gap(stage: GapStage, gap: Gap, reasons: readonly string[] = []): void {
     // While the state is loaded, what it tells was told before.
-    if (this.#loaded) this.#ports.sink.report({ kind: 'gap', stage, gap });
+    if (this.#loaded) this.#ports.sink.report({ kind: 'gap', stage, gap, reasons });
   }
 
   #connection(online: boolean, text: string, remedy: string): void {

@@ -118,7 +118,7 @@ function reportText(report: Report): string {
     case 'held-dropped':
       return `held: ${report.count} of the oldest readings of unknown devices dropped for newer ones`;
     case 'gap':
-      return `gap (${report.stage}): ${gapText(report.gap)}`;
+      return `gap (${report.stage}): ${[gapText(report.gap), ...report.reasons].join('; ')}`;
     case 'connection':
       return report.online || report.remedy === '' ? report.text : `${report.text}. ${report.remedy}`;
   }

@@ -1,0 +1,42 @@
+/** The gateways that a subscriber has heard of, by what they said last. */
+import type { GatewayStatus, OfflineStatus } from '../../uplink/status.js';
+
+export interface Gateway {
+  readonly key: string;
+  readonly site: string;
+  readonly name: string;
+  online: boolean;
+  /** It answers when it is asked for readings. */
+  fetch: boolean;
+}
+
+/** Gateways that are remembered; more are those of somebody who floods the status topic. */
+const MAX_GATEWAYS = 256;
+
+export class Gateways {
+  readonly #known = new Map<string, Gateway>();
+
+  get(site: string, name: string): Gateway | undefined {
+    return this.#known.get(`${site}/${name}`);
+  }
+
+  [Symbol.iterator](): Iterator<Gateway> {
+    return this.#known.values();
+  }
+
+  /** Undefined when it is one too many. */
+  status(status: GatewayStatus | OfflineStatus): Gateway | undefined {
+    const { site, gateway: name, state } = status;
+    const key = `${site}/${name}`;
+    let gateway = this.#known.get(key);
+    if (gateway === undefined) {
+      if (this.#known.size >= MAX_GATEWAYS) return undefined;
+      gateway = { key, site, name, online: false, fetch: false };
+      this.#known.set(key, gateway);
+    }
+    gateway.online = state === 'online';
+    // One that goes says nothing of it.
+    if (status.state === 'online') gateway.fetch = status.fetch === true;
+    return gateway;
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * The gaps that are not final, and what each gateway has said of them.
+ *
+ * A reading may still be on its way as long as a gateway has not said that everything in its journal was published. So for
+ * each gap and each gateway: the first status after the gap was noticed tells the journal's head; once a later status
+ * says that the cursor has passed it, nothing of that gateway will fill the gap by itself (brokers keep the order of one
+ * client's messages). Then it is final if the gateway, asked, says that it does not hold what is missing; one that does
+ * not answer fetch at all need not be asked. A gateway that is offline may hold it: the gap waits.
+ */
+import { compare, type Place, type Why } from '../../uplink/fetch/format.js';
+import type { GatewayStatus } from '../../uplink/status.js';
+import type { Gap } from '../history.js';
+import type { Gateway } from './gateways.js';
+import { Spans } from './spans.js';
+
+/** How often a gateway that is online may leave a question without an answer before it counts for no more. */
+export const MAX_UNANSWERED = 10;
+
+/** What has come of asking one gateway for one gap. */
+export interface Asked {
+  /** Answers that brought nothing. */
+  tries: number;
+  /** Questions without an answer, one after the other. */
+  unanswered: number;
+  nextAt: number;
+  readonly denied: Spans;
+  readonly whys: Set<Why>;
+}
+
+export interface Watched {
+  readonly gap: Gap;
+  /** Where its device was heard last; undefined: not since the start. */
+  readonly site: string | undefined;
+  /** Of each gateway, by key: the head to be passed, or that it was. */
+  readonly heads: Map<string, number | 'passed'>;
+  readonly asked: Map<string, Asked>;
+  /** Not to be asked for before. */
+  dueAt: number;
+}
+
+export class Watch {
+  /** By device, in the order of their places. */
+  readonly #watched = new Map<string, Watched[]>();
+
+  of(device: string): readonly Watched[] {
+    return this.#watched.get(device) ?? [];
+  }
+
+  *all(): Iterable<Watched> {
+    for (const list of this.#watched.values()) yield* list;
+  }
+
+  /**
+   * Watches exactly these gaps of a device; those that were watched keep what is known of them.
+   * @param site where the device was heard last; undefined when it was not since the start
+   * @param dueAt when new ones may be asked for
+   */
+  keep(device: string, gaps: readonly Gap[], site: string | undefined, dueAt: () => number): void {
+    const before = this.#watched.get(device) ?? [];
+    if (gaps.length === 0) {
+      this.#watched.delete(device);
+      return;
+    }
+    let at = 0;
+    const now = gaps.map((gap): Watched => {
+      while (at < before.length && compare(toOf(before[at].gap), fromOf(gap)) <= 0) at++;
+      const known = before[at];
+      if (known === undefined || !contains(known.gap, gap))
+        return { gap, site, heads: new Map(), asked: new Map(), dueAt: dueAt() };
+      if (same(known.gap, gap)) return known.site === undefined ? { ...known, site } : known;
+      return part(known, gap, site);
+    });
+    this.#watched.set(device, now);
+  }
+
+  /** A gateway says how far it is. */
+  passed(key: string, site: string, { head, cursor, drained }: GatewayStatus): void {
+    for (const watched of this.all()) {
+      if (watched.site !== undefined && watched.site !== site) continue;
+      const known = watched.heads.get(key);
+      if (known === undefined) watched.heads.set(key, head);
+      else if (known !== 'passed' && (drained || cursor >= known)) watched.heads.set(key, 'passed');
+    }
+  }
+
+  /** Takes out those that are final. */
+  finals(gateways: Iterable<Gateway>): Watched[] {
+    const known = [...gateways];
+    const finals: Watched[] = [];
+    for (const [device, list] of this.#watched) {
+      const left: Watched[] = [];
+      for (const watched of list) (isFinal(watched, known) ? finals : left).push(watched);
+      if (left.length === list.length) continue;
+      if (left.length === 0) this.#watched.delete(device);
+      else this.#watched.set(device, left);
+    }
+    return finals;
+  }
+}
+
+/** What is known of asking this gateway for this gap. */
+export function askedOf(watched: Watched, key: string): Asked {
+  let asked = watched.asked.get(key);
+  if (asked === undefined) {
+    asked = { tries: 0, unanswered: 0, nextAt: watched.dueAt, denied: new Spans(), whys: new Set() };
+    watched.asked.set(key, asked);
+  }
+  return asked;
+}
+
+export function belongsTo({ site }: Watched, gateway: Gateway): boolean {
+  return site === undefined || site === gateway.site;
+}
+
+/** It need not be asked (again): it does not hold the gap, or nobody will ever know. */
+export function isAnswered(watched: Watched, gateway: Gateway): boolean {
+  if (!gateway.fetch) return true;
+  const asked = watched.asked.get(gateway.key);
+  if (asked === undefined) return false;
+  return asked.unanswered >= MAX_UNANSWERED || asked.denied.covers(fromOf(watched.gap), toOf(watched.gap));
+}
+
+/** All gateways where the device was heard are past it and have nothing of it. */
+export function isExhausted(watched: Watched, gateways: Iterable<Gateway>): boolean {
+  let any = false;
+  for (const gateway of gateways) {
+    if (!belongsTo(watched, gateway)) continue;
+    any = true;
+    if (watched.heads.get(gateway.key) !== 'passed' || !isAnswered(watched, gateway)) return false;
+  }
+  return any;
+}
+
+function isFinal(watched: Watched, gateways: readonly Gateway[]): boolean {
+  if (!isExhausted(watched, gateways)) return false;
+  return gateways.every(
+    gateway => belongsTo(watched, gateway) || !gateway.online || isAnswered(watched, gateway),
+  );
+}
+
+export function fromOf({ fromEpoch, fromSeq }: Gap): Place {
+  return [fromEpoch, fromSeq];
+}
+
+export function toOf({ toEpoch, toSeq }: Gap): Place {
+  return [toEpoch, toSeq];
+}
+
+/** A part of a gap has waited as long as the whole; that there is less of it is progress. */
+function part({ site, heads, asked, dueAt }: Watched, gap: Gap, heard: string | undefined): Watched {
+  const again = [...asked].map(
+    ([key, { nextAt, denied, whys }]) =>
+      [key, { tries: 0, unanswered: 0, nextAt, denied, whys: new Set(whys) }] as const,
+  );
+  return { gap, site: site ?? heard, heads: new Map(heads), asked: new Map(again), dueAt };
+}
+
+function contains(whole: Gap, inner: Gap): boolean {
+  return compare(fromOf(whole), fromOf(inner)) <= 0 && compare(toOf(whole), toOf(inner)) >= 0;
+}
+
+function same(a: Gap, b: Gap): boolean {
+  return compare(fromOf(a), fromOf(b)) === 0 && compare(toOf(a), toOf(b)) === 0;
+}
