@@ -141,7 +141,8 @@ function ratesOf(
   for (const kind of KINDS) {
     const on = random.unit() < density;
     const scheduled = FAULT_KINDS[kind].startsWith('now and then');
-    const [least, most] = (scheduled ? COUNTS[kind] : CHANCES[kind]) ?? (scheduled ? [0.5, 12] : [0.0005, 0.03]);
+    const [least, most] =
+      (scheduled ? COUNTS[kind] : CHANCES[kind]) ?? (scheduled ? [0.5, 12] : [0.0005, 0.03]);
     const rate = logarithmic(random, least, most);
     if (on && !off.has(kind)) rates[kind] = scheduled ? (rate * HOUR_MS) / durationMs : rate;
   }

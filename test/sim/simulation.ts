@@ -127,6 +127,7 @@ export class Simulation {
         site: SITE,
         gateway: GATEWAY,
         devices: [...this.boards, ...this.sensors].map(({ id }) => id),
+        clients: this.subscribers.map(({ machine }) => machine.name),
       }).start();
     }
   }
@@ -215,7 +216,11 @@ export class Simulation {
     scenario.boards.forEach((plan, i) => {
       const keys = deviceKeys(i);
       this.#keyring.add(keys.entry);
-      const board = new Board(world, ledger, `board-${i}`, { ...plan, keys, port: this.#port(plan.link, keys.id) });
+      const board = new Board(world, ledger, `board-${i}`, {
+        ...plan,
+        keys,
+        port: this.#port(plan.link, keys.id),
+      });
       this.boards.push(board);
       const { clone } = plan;
       if (clone === undefined) return;
@@ -297,7 +302,6 @@ export class Simulation {
       const check = new SubscriberCheck(world, name, ledger, held);
       const machine = new SubscriberMachine(world, {
         name,
-        site: SITE,
         broker,
         disk: new Disk(world, { name: `${name} disk` }),
         keyring: this.#keyring,
@@ -342,13 +346,15 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
   }
   if (simulation === undefined) throw new Error(`seed ${seed}: ${violation?.details}`);
   const { world } = simulation;
-  if (violation !== undefined) world.trace.note('world', 'VIOLATION', `${violation.what}: ${violation.details}`);
+  if (violation !== undefined)
+    world.trace.note('world', 'VIOLATION', `${violation.what}: ${violation.details}`);
   const { readings } = simulation;
   const injected = Object.fromEntries(world.faults.injected);
   const hash = createHash('sha256');
   hash.update(JSON.stringify([world.nowMs, world.events, readings, injected, violation?.what]));
   for (const device of simulation.ledger.devices())
-    for (const { tag8, receiptedMs } of simulation.ledger.readings(device)) hash.update(`${tag8} ${receiptedMs}`);
+    for (const { tag8, receiptedMs } of simulation.ledger.readings(device))
+      hash.update(`${tag8} ${receiptedMs}`);
   for (const line of world.trace.lines) hash.update(line);
   return {
     seed,

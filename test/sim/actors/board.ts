@@ -461,7 +461,8 @@ export class Board {
   #takeStock(): void {
     const found = new Set(this.#entries(this.#backlog!.count));
     for (const sealed of this.#kept)
-      if (!found.has(sealed)) throw new Violation('a backlog outlives a power cut', `${this.name}: ${sealed}`);
+      if (!found.has(sealed))
+        throw new Violation('a backlog outlives a power cut', `${this.name}: ${sealed}`);
     this.#kept = [];
     this.#held.clear();
     for (const sealed of found) this.#held.add(sealed);
@@ -472,7 +473,8 @@ export class Board {
     if (this.device === undefined) return;
     const found = new Set(this.#entries(this.#backlog!.count));
     for (const sealed of this.#held)
-      if (!found.has(sealed)) throw new Violation('a backlog keeps what was sealed', `${this.name}: ${sealed}`);
+      if (!found.has(sealed))
+        throw new Violation('a backlog keeps what was sealed', `${this.name}: ${sealed}`);
   }
 
   /** A time that is told is right, unless the gateway's own was wrong. */

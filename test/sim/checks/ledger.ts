@@ -4,8 +4,8 @@
  * receipt that is true, and what is lost is counted and named.
  */
 import { createHash } from 'node:crypto';
-import { Kind, readRecords } from '../../../firmware/seal/index.js';
 import { EnvelopeReader } from '../../../firmware/seal/envelope.js';
+import { Kind, readRecords } from '../../../firmware/seal/index.js';
 import { readSdkPayload } from '../../../host/journal/payload.js';
 import { Violation } from '../kernel/violation.js';
 import type { World } from '../kernel/world.js';
