@@ -206,6 +206,7 @@ export function checkEntry(entry: Entry): void {
   if (entry.kind === 'reading') {
     sound &&= whole(entry.epoch) && whole(entry.seq);
     sound &&= entry.bytes.length > 0 && entry.bytes.length <= MAX_PAYLOAD_BYTES;
+    sound &&= entry.tag8 === '' || isDevice(entry.tag8); // 8 bytes as well
   } else {
     sound &&= whole(entry.from[0]) && whole(entry.from[1]) && whole(entry.to[0]) && whole(entry.to[1]);
   }
