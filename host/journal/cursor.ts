@@ -185,7 +185,7 @@ function encodeSlot(slot: Slot): Uint8Array {
   return bytes;
 }
 
-/** A cursor file's content; undefined when it isn't sound. */
+/** A cursor file's content; undefined when it isn't sound, to the byte what would be written for it. */
 export function decodeSlot(bytes: Uint8Array): Slot | undefined {
   const text = Buffer.from(bytes).toString('latin1').trimEnd();
   const crcAt = text.lastIndexOf(',"c":"');
@@ -202,12 +202,14 @@ export function decodeSlot(bytes: Uint8Array): Slot | undefined {
     if (slot.cursor !== 1 || !whole(slot.generation) || !place(slot.offset)) return undefined;
     const ranges = slot.ranges;
     if (!Array.isArray(ranges) || ranges.length > MAX_RANGES) return undefined;
-    if (!ranges.every(r => Array.isArray(r) && place(r[0]) && place(r[1]) && r[1] > r[0])) return undefined;
-    return {
+    if (!ranges.every(r => Array.isArray(r) && place(r[0]) && place(r[1]))) return undefined;
+    const read: Slot = {
       generation: slot.generation,
       offset: slot.offset,
       ranges: ranges.map(r => [r[0], r[1]] as const),
     };
+    // Throws when the ranges are out of order.
+    return Buffer.compare(encodeSlot(read), bytes) === 0 ? read : undefined;
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import test from 'ava';
 import { Cursor, decodeSlot } from '../../../host/journal/cursor.js';
 import { MAX_OFFSET } from '../../../host/journal/entry.js';
@@ -116,4 +117,31 @@ test('what is no slot is none', t => {
     decodeSlot(Buffer.from('{"cursor":1,"generation":1,"offset":9,"ranges":[],"c":"00000000"}')),
     undefined,
   );
+});
+
+test('a place that no cursor writes is not sound, although its checksum is right', t => {
+  const slot = (body: string) => {
+    const bytes = Buffer.alloc(512, 0x20);
+    bytes.write(`${body},"c":"${crc32(body).toString(16).padStart(8, '0')}"}`, 'latin1');
+    bytes[511] = 0x0a;
+    return decodeSlot(bytes);
+  };
+  const body = (ranges: string) => `{"cursor":1,"generation":7,"offset":100,"ranges":${ranges}`;
+  t.deepEqual(slot(body('[[101,103],[105,106]]'))?.ranges, [
+    [101, 103],
+    [105, 106],
+  ]);
+  for (const ranges of [
+    '[[105,106],[101,103]]',
+    '[[101,105],[103,106]]',
+    '[[90,95]]',
+    '[[100,101]]',
+    '[[103,101]]',
+    '[[101,103,104]]',
+    '[ [101,103]]',
+    '[[1.01e2,103]]',
+  ]) {
+    t.is(slot(body(ranges)), undefined, ranges);
+  }
+  t.is(slot(`${body('[]')},"x":1`), undefined);
 });
