@@ -14,12 +14,15 @@ export class Delays {
     return Math.round(minMs + ((maxMs - minMs) * (this.#bytes[0] * 256 + this.#bytes[1])) / 65_535);
   }
 
-  /** Doubles with each try, to five minutes. */
+  /** Doubles with each try, to five minutes, and when that has not helped for more than an hour, to an hour. */
   after(tries: number): number {
-    const ms = Math.min(MAX_PAUSE_MS, MIN_PAUSE_MS * 2 ** Math.min(tries, 20));
+    const longest = tries < MANY_TRIES ? MAX_PAUSE_MS : LONGEST_PAUSE_MS;
+    const ms = Math.min(longest, MIN_PAUSE_MS * 2 ** Math.min(tries, 20));
     return this.between(ms / 2, ms);
   }
 }
 
 const MIN_PAUSE_MS = 2000;
 const MAX_PAUSE_MS = 300_000;
+const LONGEST_PAUSE_MS = 3_600_000;
+const MANY_TRIES = 24;

@@ -153,7 +153,7 @@ export class Repair {
   }
 
   /** A gateway says what became of a request: of one of ours, if it bears our number. */
-  fetched(site: string, name: string, { id, done, results }: Fetched): void {
+  fetched(site: string, name: string, { id, done, busy, results }: Fetched): void {
     const question = this.#questions.get(id);
     const gateway = this.#gateways.get(site, name);
     if (question === undefined || gateway === undefined || question.gateway !== gateway) return;
@@ -165,6 +165,7 @@ export class Repair {
         this.#tails.answered(gateway, result, place, now);
       } else this.#answered(gateway, result, now);
     }
+    if (busy) this.#postpone(question, now);
     question.until = now + ANSWER_MS;
     if (done || question.ranges.size === 0) {
       this.#questions.delete(id);
@@ -190,10 +191,9 @@ export class Repair {
   }
 
   #answered(gateway: Gateway, { range, reached, missing }: FetchResult, now: number): void {
-    for (const watched of this.#watch.of(range.device)) {
+    for (const watched of this.#within(range)) {
       const from = fromOf(watched.gap);
       const to = toOf(watched.gap);
-      if (compare(from, range.from) < 0 || compare(to, range.to) > 0) continue;
       const asked = askedOf(watched, gateway.key);
       asked.unanswered = 0;
       const passed = watched.heads.get(gateway.key) === 'passed';
@@ -271,20 +271,37 @@ export class Repair {
     return { ranges, nextAt };
   }
 
-  #unanswered({ gateway, ranges }: Question, now: number): void {
+  #unanswered(question: Question, now: number): void {
+    const { gateway, ranges } = question;
     this.#open.delete(gateway.key);
-    for (const { device, from, to } of ranges.values()) {
-      if (to === undefined) this.#tails.unanswered(gateway, device, now);
-      for (const watched of this.#watch.of(device)) {
-        if (to === undefined || compare(fromOf(watched.gap), from) < 0 || compare(toOf(watched.gap), to) > 0)
-          continue;
+    for (const range of ranges.values()) {
+      for (const watched of this.#within(range)) {
         const asked = askedOf(watched, gateway.key);
         asked.unanswered++;
-        asked.nextAt = now + this.#delays.after(asked.unanswered);
         if (asked.unanswered >= MAX_UNANSWERED) this.#doubtful = true;
       }
     }
+    this.#postpone(question, now);
     if (this.#doubtful) this.#events.due();
+  }
+
+  /** What is still open of a question is asked for again later. */
+  #postpone({ gateway, ranges }: Question, now: number): void {
+    for (const range of ranges.values()) {
+      if (range.to === undefined) this.#tails.unanswered(gateway, range.device, now);
+      for (const watched of this.#within(range)) {
+        const asked = askedOf(watched, gateway.key);
+        asked.nextAt = now + this.#delays.after(asked.tries++);
+      }
+    }
+  }
+
+  /** The gaps that a range covers. */
+  #within({ device, from, to }: FetchRange): Watched[] {
+    if (to === undefined) return [];
+    return this.#watch
+      .of(device)
+      .filter(({ gap }) => compare(fromOf(gap), from) >= 0 && compare(toOf(gap), to) <= 0);
   }
 
   #wake(ms: number): void {

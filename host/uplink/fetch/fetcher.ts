@@ -17,6 +17,7 @@ import { FETCHED_CONTENT_TYPE, fetchedTopic } from '../topics.js';
 import type { FetchCounts } from './counts.js';
 import { compare, decodeRequest, encodeFetched } from './format.js';
 import { after, type Job } from './job.js';
+import { ReadingRate } from './reading-rate.js';
 import { type Answer, Requests } from './requests.js';
 
 /** What is asked of the journal. */
@@ -55,10 +56,10 @@ export interface Outgoing {
 const READ_ENTRIES = 256;
 /** Readings ready to be sent. */
 const MAX_READY = 32;
+/** Messages that wait, for those who are told that there are too many. */
+const MAX_OUT = 128;
 /** Entries gone through for each message that may be sent. */
 const READ_PER_MESSAGE = 20;
-/** Reading runs ahead of its rate by no more. */
-const READ_BURST_MS = 100;
 /** Results wait so long for others of their request. */
 const ANSWER_MS = 1000;
 
@@ -69,12 +70,11 @@ export class Fetcher {
   readonly #ready: () => void;
   readonly #requests = new Requests();
   readonly #pace: Pace;
+  readonly #rate: ReadingRate;
   #out: Outgoing[] = [];
   #room: (() => void) | undefined;
   #running = false;
   #stopped = false;
-  #readUntil = 0;
-  readonly #timers = new Set<Timer>();
   #paceTimer: Timer | undefined;
   #answerTimer: Timer | undefined;
 
@@ -85,6 +85,7 @@ export class Fetcher {
     this.#counts = counts;
     this.#ready = ready;
     this.#pace = new Pace(ports.clock, options.perSecond);
+    this.#rate = new ReadingRate(ports.clock, options.perSecond * READ_PER_MESSAGE);
   }
 
   /** Ranges that wait. */
@@ -104,6 +105,7 @@ export class Fetcher {
     const jobs = this.#requests.add(request);
     if (jobs === undefined) {
       this.#counts.refuse('busy');
+      if (request.id !== '' && this.#out.length < MAX_OUT) this.#tell(request.id, true, [], true);
       return;
     }
     this.#counts.ranges += jobs.length;
@@ -133,7 +135,7 @@ export class Fetcher {
     this.#stopped = true;
     this.#paceTimer?.cancel();
     this.#answerTimer?.cancel();
-    for (const timer of this.#timers) timer.cancel();
+    this.#rate.stop();
     this.#out = [];
     this.#makeRoom();
   }
@@ -222,7 +224,7 @@ export class Fetcher {
           if (this.#stopped || jobs.size === 0) return;
         }
         if (entries.length === 0) return this.#passed(jobs, ends, first, next);
-        await this.#rest(entries.length);
+        await this.#rate.rest(entries.length);
         if (this.#stopped) return;
       }
     } finally {
@@ -270,6 +272,8 @@ export class Fetcher {
     if (asking === undefined) return;
     const wanting = asking.filter(job => job.take(entry));
     if (wanting.length > 0 && entry.kind === 'reading') {
+      for (const job of this.#requests.of(entry.device))
+        if (!asking.includes(job) && job.note(entry)) wanting.push(job);
       for (const job of wanting) job.unacknowledged++;
       const message = { ...sealedMessage(this.#options.site, entry), userProperties: HISTORICAL };
       await this.#put(message, () => {
@@ -323,11 +327,15 @@ export class Fetcher {
     });
   }
 
+  /** There are no more of these than open requests. */
   #answer({ id, done, results }: Answer): void {
+    this.#tell(id, done, results, false);
+  }
+
+  #tell(id: string, done: boolean, results: Answer['results'], busy: boolean): void {
     const { site, gateway } = this.#options;
-    const payload = encodeFetched({ gateway, site, id, done, results });
+    const payload = encodeFetched({ gateway, site, id, done, busy, results });
     const topic = fetchedTopic(site, gateway);
-    // Bounded by the requests, which are.
     this.#out.push({
       message: { topic, payload, retain: false, contentType: FETCHED_CONTENT_TYPE },
       optional: true,
@@ -352,25 +360,8 @@ export class Fetcher {
 
   async #snapshot(first: number): Promise<Snapshot> {
     const snapshot = await this.#ports.archive.snapshot(first);
-    await this.#rest(1 + snapshot.positions.size / READ_ENTRIES);
+    await this.#rate.rest(1 + snapshot.positions.size / READ_ENTRIES);
     return snapshot;
-  }
-
-  /** Keeps reading to its rate. */
-  #rest(entries: number): Promise<void> {
-    const { clock } = this.#ports;
-    const now = clock.monotonic();
-    const ms = (entries * 1000) / (this.#options.perSecond * READ_PER_MESSAGE);
-    this.#readUntil = Math.max(this.#readUntil, now - READ_BURST_MS) + ms;
-    const pauseMs = this.#readUntil - now;
-    if (pauseMs < 1 || this.#stopped) return Promise.resolve();
-    return new Promise(resolve => {
-      const timer = clock.after(Math.ceil(pauseMs), () => {
-        this.#timers.delete(timer);
-        resolve();
-      });
-      this.#timers.add(timer);
-    });
   }
 }
 

@@ -18,6 +18,8 @@
  *    "sent":20,"reached":[3,42],"last":[3,50],"missing":[{"from":[3,20],"to":[3,25],"why":"lost"}]}]}
  *
  * Of the range, all below `reached` was sent and acknowledged by the broker, or is missing; ask again for what lies above.
+ * With `"busy":true` and no ranges, the gateway has too many requests: ask again later.
+ *
  * `last` is the device's last reading here; absent: it was never heard here. `why`:
  *
  * | why | the journal does not hold it because |
@@ -71,6 +73,8 @@ export interface Fetched {
   readonly id: string;
   /** Nothing more follows on this request. */
   readonly done: boolean;
+  /** The request was not taken: there are too many. */
+  readonly busy: boolean;
   readonly results: readonly FetchResult[];
 }
 
@@ -115,7 +119,7 @@ export function decodeRequest(bytes: Uint8Array): FetchRequest | RequestFault {
   return Array.isArray(ranges) ? withRanges(id, asker, ranges) : 'form';
 }
 
-export function encodeFetched({ gateway, site, id, done, results }: Fetched): Uint8Array {
+export function encodeFetched({ gateway, site, id, done, busy, results }: Fetched): Uint8Array {
   const ranges = results.map(({ range, sent, reached, last, missing }) => ({
     ...rangeFields(range),
     sent,
@@ -123,7 +127,9 @@ export function encodeFetched({ gateway, site, id, done, results }: Fetched): Ui
     ...(last && { last }),
     missing,
   }));
-  return Buffer.from(JSON.stringify({ gateway, site, ...names({ id }), done, ranges }));
+  return Buffer.from(
+    JSON.stringify({ gateway, site, ...names({ id }), done, ...(busy && { busy }), ranges }),
+  );
 }
 
 /** Undefined when the bytes are no such message. */
@@ -131,7 +137,7 @@ export function decodeFetched(bytes: Uint8Array): Fetched | undefined {
   if (bytes.length > MAX_FETCHED_BYTES) return undefined;
   const value = parse(bytes);
   if (typeof value !== 'object' || value === null) return undefined;
-  const { gateway, site, id = '', done, ranges } = value as Record<string, unknown>;
+  const { gateway, site, id = '', done, busy, ranges } = value as Record<string, unknown>;
   if (typeof gateway !== 'string' || typeof site !== 'string' || !isName(id)) return undefined;
   if (!Array.isArray(ranges) || ranges.length > MAX_RESULTS) return undefined;
   const results: FetchResult[] = [];
@@ -140,7 +146,7 @@ export function decodeFetched(bytes: Uint8Array): Fetched | undefined {
     if (result === undefined) return undefined;
     results.push(result);
   }
-  return { gateway, site, id, done: done === true, results };
+  return { gateway, site, id, done: done === true, busy: busy === true, results };
 }
 
 function decodeResult(item: unknown): FetchResult | undefined {

@@ -1,5 +1,5 @@
 /** One range that somebody asked for, and what has become of it so far. */
-import { type DevicePosition, type Entry, JOURNAL_LINK } from '../../journal/entry.js';
+import { type DevicePosition, type Entry, JOURNAL_LINK, type ReadingEntry } from '../../journal/entry.js';
 import { isEnvelope } from '../../journal/payload.js';
 import {
   compare,
@@ -29,6 +29,10 @@ export class Job {
   fromSegment = 0;
   /** The device's first reading in the journal is still to come. */
   unheard = false;
+  /** Of those sent, how many were sent for this range. */
+  #own = 0;
+  /** A run of readings that was sent for others while this one waited. */
+  #noted: { from: Place; to: Place } | undefined;
 
   constructor(range: FetchRange) {
     this.range = range;
@@ -59,9 +63,26 @@ export class Job {
     if (!begins || this.unheard) this.pass(place, this.#silence);
     this.unheard = false;
     if (this.over) return false;
-    this.sent++;
+    const noted = this.#noted;
+    const had = noted !== undefined && compare(place, noted.from) >= 0 && compare(place, noted.to) < 0;
     this.#reach(after(entry));
-    if (this.sent >= MAX_SENT) this.over = true;
+    if (had) return false;
+    this.sent++;
+    this.#own++;
+    if (this.#own >= MAX_SENT) this.over = true;
+    return true;
+  }
+
+  /** A reading of its device is being sent for others while this one waits; returns whether it is one of its own too. */
+  note(entry: ReadingEntry): boolean {
+    const place: Place = [entry.epoch, entry.seq];
+    if (this.over || compare(place, this.next) < 0 || compare(place, this.range.to) >= 0) return false;
+    const to = after(entry);
+    const noted = this.#noted;
+    // Of what was sent before the last run, some will be sent twice.
+    if (noted === undefined || compare(noted.to, place) !== 0) this.#noted = { from: place, to };
+    else noted.to = to;
+    this.sent++;
     return true;
   }
 

@@ -32,6 +32,8 @@ export class Requests {
   readonly #waiting = new Map<string, Job[]>();
   readonly #open = new Set<Request>();
   readonly #of = new Map<Job, Request>();
+  /** By device. */
+  readonly #jobs = new Map<string, Set<Job>>();
 
   /** Ranges that wait or are being answered. */
   get size(): number {
@@ -46,7 +48,12 @@ export class Requests {
     const opened = new Request(request);
     this.#open.add(opened);
     const jobs = request.ranges.map(range => new Job(range));
-    for (const job of jobs) this.#of.set(job, opened);
+    for (const job of jobs) {
+      this.#of.set(job, opened);
+      const others = this.#jobs.get(job.device);
+      if (others === undefined) this.#jobs.set(job.device, new Set([job]));
+      else others.add(job);
+    }
     const before = this.#waiting.get(request.asker);
     if (before === undefined) this.#waiting.set(request.asker, [...jobs]);
     else before.push(...jobs);
@@ -70,11 +77,19 @@ export class Requests {
     for (const jobs of this.#waiting.values()) for (const job of jobs) if (!job.over) yield job;
   }
 
+  /** Those of a device that are not answered. */
+  of(device: string): Iterable<Job> {
+    return this.#jobs.get(device) ?? [];
+  }
+
   /** A job is over, and all that was sent for it acknowledged; returns an answer when it makes a message full. */
   settled(job: Job, result: FetchResult): Answer | undefined {
     const request = this.#of.get(job);
     if (request === undefined) return undefined;
     this.#of.delete(job);
+    const others = this.#jobs.get(job.device);
+    others?.delete(job);
+    if (others?.size === 0) this.#jobs.delete(job.device);
     request.left--;
     request.results.push(result);
     return request.left === 0 || request.results.length >= MAX_RESULTS ? this.#answer(request) : undefined;

@@ -6,7 +6,7 @@ import type { KeyringEntry, KeyringView } from '../../../host/keyring/entry.js';
 import { mqttBroker } from '../../../host/node/broker.js';
 import { nodeDigest } from '../../../host/node/digest.js';
 import { NodeStorage } from '../../../host/node/storage.js';
-import type { BrokerSession, Storage } from '../../../host/ports.js';
+import type { BrokerSession, Clock, Storage } from '../../../host/ports.js';
 import type { OpenedReading } from '../../../host/subscriber/open.js';
 import type { Report } from '../../../host/subscriber/report.js';
 import {
@@ -92,6 +92,8 @@ function shortText(report: Report): string {
 export interface RunningOptions extends Partial<SubscriberOptions> {
   protocol?: '5' | '3.1.1';
   storage?: Storage;
+  clock?: Clock;
+  clientId?: string;
 }
 
 /** A subscriber at work; ends with the test. */
@@ -100,14 +102,20 @@ export async function subscribe(
   url: string,
   directory: string,
   keyring: KeyringView,
-  { protocol = '5', storage = new NodeStorage(), ...more }: RunningOptions = {},
+  {
+    protocol = '5',
+    storage = new NodeStorage(),
+    clock = realClock,
+    clientId = 'tester',
+    ...more
+  }: RunningOptions = {},
 ) {
   const sink = new TestSink();
   const log = new TestLog();
   const ports = {
     broker: mqttBroker,
     storage,
-    clock: realClock,
+    clock,
     random: anyRandom,
     log,
     digest: nodeDigest,
@@ -115,7 +123,7 @@ export async function subscribe(
     sink,
   };
   const subscriber = await Subscriber.open(ports, {
-    broker: { url, clientId: 'tester', protocol, keepAliveSeconds: 30, connectTimeoutMs: 2000 },
+    broker: { url, clientId, protocol, keepAliveSeconds: 30, connectTimeoutMs: 2000 },
     stateDirectory: directory,
     readings: 0,
     minBackoffMs: 50,

@@ -31,6 +31,7 @@ test('what a range holds is sent again, in order, and then told', async t => {
       site: 'cellar',
       id: 'r1',
       done: true,
+      busy: false,
       results: [
         { range: range(one, [1, 7], [1, 42]), sent: 35, reached: [1, 42], last: [1, 59], missing: [] },
       ],
