@@ -50,7 +50,7 @@ export class Attacker {
   readonly #options: AttackerOptions;
   /** Chunks that went over links, the last ones. */
   readonly #recorded: Record<Direction, Uint8Array[]> = { up: [], down: [] };
-  readonly #encoder = new FrameEncoder(8192);
+  readonly #encoder = new FrameEncoder(4074);
   readonly #sealers = new Map<string, Sealer>();
   #clients = 0;
 
@@ -294,6 +294,8 @@ export class Attacker {
   }
 
   #publish(messages: readonly Stored[]): void {
+    for (const { topic, payload } of messages)
+      this.#world.trace.note('attacker', 'publishes', `${payload.length} bytes on ${topic}`);
     const connection = this.#connect(`attacker-${this.#clients++}`, true, () => {
       messages.forEach((message, i) => {
         connection.publish(message, i + 1);
@@ -338,14 +340,14 @@ function noise(chance: SeededRandom, maxBytes: number): Uint8Array {
 }
 
 function flipped(chance: SeededRandom, bytes: Uint8Array): Uint8Array {
-  const copy = bytes.slice();
+  const copy = Uint8Array.from(bytes);
   if (copy.length > 0) copy[chance.below(copy.length)] ^= 1 << chance.below(8);
   return copy;
 }
 
 /** The last bytes of an envelope are its tag; those of a wrapped frame come before its time. */
 function tagFlipped(chance: SeededRandom, bytes: Uint8Array): Uint8Array {
-  const copy = bytes.slice();
+  const copy = Uint8Array.from(bytes);
   copy[copy.length - 1 - chance.below(Math.min(32, copy.length))] ^= 1 << chance.below(8);
   return copy;
 }

@@ -4,7 +4,10 @@ import { place, type Range } from './places.js';
 export interface RestoredDevice {
   /** Places of the readings it had. */
   readonly had: readonly number[];
+  /** Those that were reported. */
   readonly gaps: readonly Range[];
+  /** Those that nobody was told of. */
+  readonly quiet: readonly Range[];
 }
 
 export interface RestoredState {
@@ -16,7 +19,7 @@ export interface RestoredState {
 interface DeviceLine {
   d: string;
   e: [epoch: number, floor: number, ...ranges: number[]][];
-  g: [fromEpoch: number, fromSeq: number, toEpoch: number, toSeq: number][];
+  g: [fromEpoch: number, fromSeq: number, toEpoch: number, toSeq: number, quiet?: number][];
 }
 
 /** @param text of the file as it is just after it was begun: a snapshot */
@@ -32,10 +35,11 @@ export function readState(text: string): RestoredState {
     for (const [epoch, , ...flat] of value.e!)
       for (let i = 0; i + 1 < flat.length; i += 2)
         for (let seq = flat[i]; seq < flat[i + 1]; seq++) had.push(place(epoch, seq));
-    const gaps = value.g!.map(
-      ([fromEpoch, fromSeq, toEpoch, toSeq]): Range => [place(fromEpoch, fromSeq), place(toEpoch, toSeq)],
-    );
-    devices.set(value.d, { had, gaps });
+    const gaps: Range[] = [];
+    const quiet: Range[] = [];
+    for (const [fromEpoch, fromSeq, toEpoch, toSeq, code = 0] of value.g!)
+      (code === 0 ? gaps : quiet).push([place(fromEpoch, fromSeq), place(toEpoch, toSeq)]);
+    devices.set(value.d, { had, gaps, quiet });
   }
   return { devices, held };
 }

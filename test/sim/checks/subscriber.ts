@@ -12,7 +12,7 @@ import type { OpenedReading } from '../../../host/subscriber/open.js';
 import type { Report } from '../../../host/subscriber/report.js';
 import { Violation } from '../kernel/violation.js';
 import type { World } from '../kernel/world.js';
-import { nextEpoch, place, placeText, RangeSet } from './places.js';
+import { nextEpoch, place, placeText, type Range, RangeSet } from './places.js';
 import type { RestoredDevice, RestoredState } from './subscriber-state.js';
 
 /** What was sealed, as the ledger has it. */
@@ -88,6 +88,7 @@ export class SubscriberCheck {
   #closed: { readonly view: DeviceView; readonly from: number; readonly to: number }[] = [];
   #damaged = false;
   #refusals = 0;
+  #unopened = 0;
 
   constructor(world: World, name: string, ledger: DigestLedger, journals?: HeldByJournals) {
     this.#world = world;
@@ -136,8 +137,11 @@ export class SubscriberCheck {
   report(report: Report): void {
     const { counts } = this;
     if (report.kind === 'refused') {
+      this.#world.trace.note(this.name, 'refuses', `${report.reason} ${report.device ?? ''} ${report.topic}`);
       counts.refused++;
-      if (report.topic !== '(held)') this.#refusals++;
+      // Whoever makes epochs up costs others their turn; those are not lost, a gateway still has them.
+      if (report.reason === 'budget') this.#unopened++;
+      else if (report.topic !== '(held)') this.#refusals++;
     } else if (report.kind === 'fork') counts.forks++;
     else if (report.kind === 'stale') counts.stale++;
     else if (report.kind === 'held-dropped') counts.heldDropped += report.count;
@@ -155,11 +159,12 @@ export class SubscriberCheck {
    */
   batch(forged: number, perhaps: number): number {
     const refused = this.#refusals;
-    this.#refusals = 0;
-    if (refused < forged || refused > forged + perhaps)
+    const unopened = this.#unopened;
+    this.#refusals = this.#unopened = 0;
+    if (refused + unopened < forged || refused > forged + perhaps)
       this.#fail(
         'each forgery is reported, and nothing else',
-        `${this.name} has reported ${refused}, came ${forged} and perhaps ${perhaps}`,
+        `${this.name} has reported ${refused} and ${unopened}, came ${forged} and perhaps ${perhaps}`,
       );
     for (const { view, from, to } of this.#closed)
       if (view.open.touches(from, to))
@@ -190,7 +195,7 @@ export class SubscriberCheck {
   /** It has begun anew, with this state. */
   restored(state: RestoredState): void {
     this.#closed = [];
-    this.#refusals = 0;
+    this.#refusals = this.#unopened = 0;
     for (const { device, at } of this.#volatile) device.had.set(at, device.had.get(at) ?? false);
     const unsure = new Map<DeviceView, Set<number>>();
     for (const { device, at } of this.#volatile) {
@@ -231,14 +236,14 @@ export class SubscriberCheck {
     }
     view.open.ranges = [];
     for (const [from, to] of restored?.gaps ?? []) this.#noticed(id, view, from, to);
-    if (!this.#damaged) this.#checkHoles(id, view);
+    if (!this.#damaged) this.#checkHoles(id, view, restored?.quiet ?? []);
   }
 
   /** Every hole of what was printed is an open gap, or was given up. */
-  #checkHoles(id: string, view: DeviceView): void {
+  #checkHoles(id: string, view: DeviceView, quiet: readonly Range[]): void {
     const all = new RangeSet();
     all.ranges = [...view.open.ranges];
-    for (const [from, to] of view.over.ranges) all.add(from, to);
+    for (const [from, to] of [...view.over.ranges, ...quiet]) all.add(from, to);
     let before = -1;
     for (const at of [...view.had.keys()].sort((a, b) => a - b)) {
       const from = before < 0 ? at : after(view, before, view.had.get(before)!, at);
@@ -276,7 +281,9 @@ export class SubscriberCheck {
     if (stage === 'provisional') this.#noticed(device, view, from, to);
     else if (stage === 'closed') this.#closed.push({ view, from, to });
     else {
-      if (!view.open.covers(from, to)) this.#fail('only a gap is given up', text);
+      // What may have come before the first reading is wanted in silence.
+      if (gap.quiet === undefined && !view.open.covers(from, to)) this.#fail('only a gap is given up', text);
+      this.#checkMissing(device, view, from, to);
       view.open.remove(from, to);
       view.over.add(from, to);
       if (stage === 'final' && !this.statusForged) {
@@ -287,10 +294,14 @@ export class SubscriberCheck {
   }
 
   #noticed(id: string, view: DeviceView, from: number, to: number): void {
+    this.#checkMissing(id, view, from, to);
+    view.open.add(from, to);
+  }
+
+  #checkMissing(id: string, view: DeviceView, from: number, to: number): void {
     for (const at of view.had.keys())
       if (from <= at && at < to)
         this.#fail('only what is missing is a gap', `${this.name} ${id} ${placeText(at)} was printed`);
-    view.open.add(from, to);
   }
 
   #view(device: string, sdk: boolean): DeviceView {

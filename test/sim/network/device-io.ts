@@ -145,7 +145,7 @@ class SimMqtt implements MqttIO, ClientEvents {
     }
     if (data.length + topic.length + 8 > this.#room) throw new Error('overflow');
     this.#room -= data.length + topic.length + 4;
-    this.#connection.publish({ topic, payload: data.slice(), qos: 0, retain: false }, 0);
+    this.#connection.publish({ topic, payload: Uint8Array.from(data), qos: 0, retain: false }, 0);
     this.#free();
     return Math.max(0, this.#room - 8);
   }

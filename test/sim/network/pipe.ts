@@ -75,7 +75,7 @@ export class Pipe {
     this.#busyUntilMs = Math.max(this.#busyUntilMs, nowMs) + bytes.length / bytesPerMs;
     const last = this.#trains.at(-1);
     if (last !== undefined && last.sentMs === nowMs) {
-      last.parts.push(bytes.slice());
+      last.parts.push(Uint8Array.from(bytes));
       last.bytes += bytes.length;
       return;
     }
@@ -86,7 +86,7 @@ export class Pipe {
     this.#trains.push({
       sentMs: nowMs,
       arrivesMs,
-      parts: [bytes.slice()],
+      parts: [Uint8Array.from(bytes)],
       bytes: bytes.length,
       overtaken: false,
     });
@@ -182,7 +182,7 @@ export class Pipe {
     }
     details = faults.hit('link-corrupt', name, weight);
     if (details !== undefined) {
-      bytes = bytes.slice();
+      bytes = Uint8Array.from(bytes);
       for (let count = 1 + details.below(4); count > 0; count--)
         bytes[details.below(bytes.length)] ^= 1 << details.below(8);
     }
