@@ -2,10 +2,21 @@
 import { crc32 } from 'node:zlib';
 import type { Disk } from '../disk/disk.js';
 import type { Inode } from '../disk/inode.js';
+import type { FaultKind } from '../kernel/fault-kinds.js';
 import type { Life } from '../kernel/life.js';
 import { Violation } from '../kernel/violation.js';
 import type { World } from '../kernel/world.js';
 import type { Held } from './journal.js';
+
+/** With these, a slot may be unreadable, or hold what no sync has confirmed. */
+const UNSOUND: readonly FaultKind[] = [
+  'disk-bad-page',
+  'disk-eio-read',
+  'disk-eio-sync',
+  'disk-enospc',
+  'disk-outage',
+  'disk-rot',
+];
 
 interface Line {
   readonly offset: number;
@@ -23,6 +34,8 @@ export class CursorCheck {
   #passed = 0;
   #life: Life | undefined;
   #written = 0;
+  /** The highest that was ever surely on the disk. */
+  #saved = 0;
   damaged = false;
 
   constructor(world: World, disk: Disk, directory: string) {
@@ -49,8 +62,23 @@ export class CursorCheck {
     const offset = readCursor(Buffer.from(source.buffer, source.byteOffset, source.length));
     if (offset === undefined || life !== this.#life) return;
     if (offset < this.#written) this.#fail('a cursor never falls back', `from ${this.#written} to ${offset}`);
+    // One file is whole while the other is written.
+    if (offset < this.#saved && !this.damaged && this.#sound)
+      this.#fail(
+        'a saved cursor outlives the process',
+        `${this.#saved} was on the disk, ${offset} is taken up`,
+      );
     this.#written = offset;
     this.passes(offset, 'the cursor passes only what was acknowledged');
+  }
+
+  settled(file: Inode): void {
+    if (file.durableLinks > 0) this.#saved = Math.max(this.#saved, readCursor(file.durable) ?? 0);
+  }
+
+  /** Nothing but power cuts stands between what is on the disk and what is taken up. */
+  get #sound(): boolean {
+    return !UNSOUND.some(kind => this.#world.faults.has(kind));
   }
 
   /** Everything below `offset` must have been published. */

@@ -82,6 +82,7 @@ export class JournalCheck {
   readonly #chains = new Chains();
   readonly #cursor: CursorCheck;
   readonly #stores: StoreCheck;
+  #life: Life | undefined;
   /** The medium has destroyed something of journal or cursors: positions may have been forgotten. */
   damaged = false;
   /** Lines read. */
@@ -106,6 +107,7 @@ export class JournalCheck {
     });
     disk.watch(`${dataDirectory}/cursors`, {
       written: guarded((file, _from, _to, life, source) => this.#cursor.written(file, life, source)),
+      settled: guarded(file => this.#cursor.settled(file)),
       destroyed: () => {
         this.damaged = true;
         this.#cursor.damaged = true;
@@ -115,6 +117,7 @@ export class JournalCheck {
 
   /** A process begins on this machine. */
   begun(life: Life): void {
+    this.#life = life;
     this.#cursor.begun(life);
   }
 
@@ -178,7 +181,7 @@ export class JournalCheck {
     if (!undisturbed || this.damaged) return;
     for (const { file, lines, marked } of this.#segments.values()) {
       const last = lines.at(-1);
-      if (last !== undefined && last.end > marked && file === this.#last()?.file)
+      if (last !== undefined && last.end > marked && file.creator === this.#life && file === this.#last()?.file)
         this.#fail('a journal that was closed in order has nothing to copy', `${file.path} from ${marked}`);
     }
   }

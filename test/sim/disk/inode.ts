@@ -201,10 +201,22 @@ export class Inode {
       this.#copy(page);
       return;
     }
-    const at = chance.below(PAGE_BYTES + 1);
+    // Old and new mix only where they differ.
+    const at = chance.unit() < 0.5 ? chance.below(PAGE_BYTES + 1) : this.#withinChange(page, chance);
     const sector = chance.unit() < 0.5 ? at : at - (at % 512);
     if (what === 2) this.#part(page, 0, sector);
     else this.#part(page, sector, PAGE_BYTES);
+  }
+
+  /** A place between the first and the last byte that a page has new. */
+  #withinChange(page: number, chance: SeededRandom): number {
+    const begin = page * PAGE_BYTES;
+    const end = Math.min(begin + PAGE_BYTES, this.size);
+    let first = begin;
+    while (first < end && this.#visible[first] === this.#durable[first]) first++;
+    let last = end;
+    while (last > first && this.#visible[last - 1] === this.#durable[last - 1]) last--;
+    return first - begin + chance.below(last - first + 1);
   }
 
   #copy(page: number): void {
