@@ -1,0 +1,20 @@
+/** One text of the compiled product that becomes another. */
+export interface Edit {
+  /** The source, from the root: what is altered is the file that the compiler made of it. */
+  readonly file: string;
+  /** As the compiler writes it, whatever the white space; it must occur exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** The product with a mistake in it that somebody might make. */
+export interface Defect {
+  readonly name: string;
+  /** What it breaks. */
+  readonly guarantee: string;
+  readonly edits: readonly Edit[];
+  /** So many seeds, beginning with 1, must be enough to catch it. */
+  readonly budget: number;
+  /** `journal`: in the simulation of journal and cursor alone, which shows more of them in less time. */
+  readonly within?: 'journal';
+}

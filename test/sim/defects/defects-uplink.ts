@@ -1,0 +1,87 @@
+import type { Defect } from './defect.js';
+
+const PUBLISHER = 'host/uplink/publisher.ts';
+const CURSOR = 'host/journal/cursor.ts';
+const PUBLISHED = 'everything receipted is published';
+
+/** Cursor and uplink: from the journal to the broker. */
+export const UPLINK_DEFECTS: readonly Defect[] = [
+  {
+    name: 'cursor ahead of PUBACK',
+    guarantee: PUBLISHED,
+    edits: [
+      {
+        file: 'host/uplink/window.ts',
+        find: 'this.#slots.push(slot);',
+        replace: 'this.#slots.push(slot); this.#cursor = offset + 1;',
+      },
+    ],
+    budget: 50,
+  },
+  {
+    name: 'refused publish counts as acknowledged',
+    guarantee: PUBLISHED,
+    edits: [
+      {
+        file: PUBLISHER,
+        find: 'if (error) { this.#events.failed(refused(message.topic, error)); return; }',
+        replace: '',
+      },
+    ],
+    budget: 200,
+  },
+  {
+    name: 'connection resumed one entry late',
+    guarantee: PUBLISHED,
+    edits: [
+      {
+        file: 'host/uplink/uplink.ts',
+        find: 'journal.reader(this.#cursor, damaged',
+        replace: 'journal.reader(this.#cursor + 1, damaged',
+      },
+    ],
+    budget: 50,
+  },
+  {
+    name: 'wake during a read lost',
+    guarantee: 'what is receipted arrives',
+    edits: [
+      {
+        file: 'host/uplink/read-ahead.ts',
+        find: 'if (entries.length > 0) {',
+        replace: 'if (entries.length === 0) this.#atEnd = true; if (entries.length > 0) {',
+      },
+    ],
+    budget: 500,
+  },
+  {
+    name: 'status says drained too early',
+    guarantee: 'a gap is final only when no gateway can fill it',
+    edits: [{ file: PUBLISHER, find: '&& this.#window.size === 0;', replace: ';' }],
+    budget: 500,
+  },
+  {
+    name: 'broker that acknowledges nothing is kept',
+    guarantee: 'what is receipted arrives',
+    edits: [
+      {
+        file: PUBLISHER,
+        find: 'if (this.#inFlight > 0 && silentMs >= this.#options.acknowledgeTimeoutMs) {',
+        replace: 'if (this.#inFlight > 0 && silentMs >= Number.POSITIVE_INFINITY) {',
+      },
+    ],
+    budget: 300,
+  },
+  {
+    name: 'both cursor slots in one file',
+    guarantee: 'a saved cursor survives a power cut',
+    edits: [{ file: CURSOR, find: 'this.#turn = turn === 0 ? 1 : 0;', replace: '' }],
+    budget: 300,
+  },
+  {
+    name: 'cursor without checksum',
+    guarantee: PUBLISHED,
+    edits: [{ file: CURSOR, find: 'text.slice(crcAt) !==', replace: 'crcAt < 0 && text.slice(crcAt) !==' }],
+    budget: 500,
+  },
+];
