@@ -10,6 +10,10 @@ export function nextEpoch(at: number): number {
   return (Math.floor(at / EPOCH) + 1) * EPOCH;
 }
 
+export function epochAndSeq(at: number): [epoch: number, seq: number] {
+  return [Math.floor(at / EPOCH), at % EPOCH];
+}
+
 export function placeText(at: number): string {
   return `${Math.floor(at / EPOCH)}:${at % EPOCH}`;
 }
