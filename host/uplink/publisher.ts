@@ -78,7 +78,7 @@ export class Publisher {
   readonly #fetchLimit: number;
   /** The last message was one that was asked for: now it is the journal's turn. */
   #fetchWasLast = false;
-  #answersFetch = false;
+  #answersFetch: boolean;
   #statusDue = true;
   #saidDrained = false;
   #pumping = false;
@@ -95,6 +95,7 @@ export class Publisher {
     this.#options = options;
     this.#events = events;
     this.#limit = Math.max(1, Math.min(options.window, ports.session.receiveMaximum));
+    this.#answersFetch = ports.fetch !== undefined;
     this.#fetchLimit = Math.max(1, this.#limit >> 3);
     this.#window = new Window(ports.reader.offset);
     this.#pace = new Pace(ports.clock, options.replayPerSecond);
@@ -137,9 +138,9 @@ export class Publisher {
     this.#pump();
   }
 
-  /** Subscribers may ask from now on; the status says so. */
-  answerFetch(): void {
-    this.#answersFetch = true;
+  /** Nobody can ask after all; the status says so. */
+  deaf(): void {
+    this.#answersFetch = false;
     this.#statusDue = true;
     this.#pump();
   }

@@ -68,7 +68,7 @@ export class ReadAhead {
     this.#reader.next(READ_ENTRIES).then(
       entries => {
         this.#reading = false;
-        if (this.#closed) return;
+        if (this.#closed) return this.#closeReader();
         if (entries.length > 0) {
           this.#events.arrived(entries);
           this.#atEnd = false;
@@ -80,7 +80,7 @@ export class ReadAhead {
       error => {
         this.#reading = false;
         this.#atEnd = false;
-        if (this.#closed) return;
+        if (this.#closed) return this.#closeReader();
         this.#events.failed(
           new Fault('journal-read', `can't read the journal: ${String(error)}`, 'Check the disk.', error),
         );
@@ -88,8 +88,13 @@ export class ReadAhead {
     );
   }
 
+  /** A reader that is at work opens files: it is closed when it is done. */
   close(): void {
     this.#closed = true;
+    if (!this.#reading) this.#closeReader();
+  }
+
+  #closeReader(): void {
     this.#reader.close().catch(() => undefined);
   }
 }

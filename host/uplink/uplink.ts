@@ -259,8 +259,9 @@ export class Uplink {
       },
     );
     this.#publisher = publisher;
+    this.#fetcher = fetch;
     publisher.start();
-    if (fetch !== undefined) void this.#listen(session, publisher, fetch);
+    if (fetch !== undefined) void this.#listen(session, publisher);
   }
 
   #makeFetcher(): Fetcher | undefined {
@@ -275,21 +276,18 @@ export class Uplink {
     );
   }
 
-  async #listen(session: BrokerSession, publisher: Publisher, fetch: Fetcher): Promise<void> {
+  async #listen(session: BrokerSession, publisher: Publisher): Promise<void> {
     const { site, gateway } = this.#options;
     try {
       await session.subscribe([fetchTopic(site, gateway)]);
+      if (publisher === this.#publisher) this.#fetchRefused = false;
     } catch (error) {
-      // Readings go on; that the connection has gone is told elsewhere.
-      if (publisher === this.#publisher && !this.#fetchRefused)
-        this.#ports.log.warn('uplink-fetch-refused', { error: String(error) });
-      this.#fetchRefused = publisher === this.#publisher;
-      return;
+      // Readings go on. That the connection has gone is told elsewhere.
+      if (publisher !== this.#publisher) return;
+      if (!this.#fetchRefused) this.#ports.log.warn('uplink-fetch-refused', { error: String(error) });
+      this.#fetchRefused = true;
+      publisher.deaf();
     }
-    if (publisher !== this.#publisher) return;
-    this.#fetchRefused = false;
-    this.#fetcher = fetch;
-    publisher.answerFetch();
   }
 
   #moved(publisher: Publisher): void {
