@@ -93,10 +93,11 @@ const logarithmic = (random: SeededRandom, least: number, most: number) =>
 
 export function scenarioOf(seed: number, reduction: Reduction = {}): Scenario {
   const random = new SeededRandom(seed);
-  const durationMs = Math.round(logarithmic(random, 10 * MINUTE_MS, 6 * HOUR_MS));
+  // Most are short: what goes on all the time costs as much as what happens.
+  const durationMs = Math.round(10 * MINUTE_MS * 36 ** (random.unit() ** 2));
   const rates = ratesOf(random, durationMs, reduction.off);
   const count = 1 + Math.floor(4 * random.unit() ** 2);
-  const readings = logarithmic(random, 60, 500);
+  const readings = logarithmic(random, 40, 400);
   const boards: BoardPlan[] = [];
   for (let i = 0; i < count; i++) {
     // Of its own stream: a run with fewer boards has the same ones.

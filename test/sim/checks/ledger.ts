@@ -179,8 +179,11 @@ export class Ledger {
     const place = this.#place(device, epoch, seq);
     if (place.length > 0 && !this.#forked.has(device))
       throw new Violation('a number is used once', `${device} seals ${epoch}:${seq} again`);
-    const sealed = new Sealed(device, epoch, seq, kind, bytes, this.#world.nowMs, false);
-    place.push(sealed);
+    // Two copies may seal the same at the same time since their start: that is one reading.
+    const sealed =
+      place.find(other => other.bytes.equals(bytes)) ??
+      new Sealed(device, epoch, seq, kind, bytes, this.#world.nowMs, false);
+    if (!place.includes(sealed)) place.push(sealed);
     this.#digests.set(createHash('sha256').update(bytes).digest('binary'), sealed);
     this.counts.sealed++;
     if (kind === Kind.loss) this.#checkLoss(sealed, lineage);
@@ -241,9 +244,15 @@ export class Ledger {
 
   #place(device: string, epoch: number, seq: number): Sealed[] {
     let epochs = this.#devices.get(device);
-    if (epochs === undefined) this.#devices.set(device, (epochs = new Map()));
+    if (epochs === undefined) {
+      epochs = new Map();
+      this.#devices.set(device, epochs);
+    }
     let places = epochs.get(epoch);
-    if (places === undefined) epochs.set(epoch, (places = []));
+    if (places === undefined) {
+      places = [];
+      epochs.set(epoch, places);
+    }
     places[seq] ??= [];
     return places[seq];
   }
