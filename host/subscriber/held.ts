@@ -50,6 +50,7 @@ export class Held {
     number: number = this.#next,
   ): { added: HeldEnvelope; dropped: HeldEnvelope[] } {
     const added = { number, device, site, bytes };
+    this.remove(number); // two state files may speak of the same one
     this.#next = Math.max(this.#next, number + 1);
     this.#held.set(number, added);
     this.#perDevice.set(device, (this.#perDevice.get(device) ?? 0) + 1);

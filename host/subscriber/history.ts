@@ -171,6 +171,7 @@ export class History {
       const epoch = this.#epoch(device, number);
       epoch.floor = Math.max(epoch.floor, floor);
       for (let i = 0; i + 1 < flat.length; i += 2) epoch.had.addRange(flat[i], flat[i + 1]);
+      while (epoch.had.size > MAX_RANGES) epoch.floor = epoch.had.dropLowest();
     }
     const { top } = device;
     if (t === null || (top !== undefined && (top.epoch > t[0] || (top.epoch === t[0] && top.seq >= t[1]))))

@@ -11,12 +11,11 @@
  * | `{"u":[number, …]}` | held envelopes are held no more |
  */
 import { Held, type HeldLimits } from './held.js';
-import { type DeviceSnapshot, type Gap, type GapListener, History } from './history.js';
+import { type Gap, type GapListener, History } from './history.js';
 import type { OpenedReading } from './open.js';
 import { endsEpoch } from './open.js';
 import type { StateModel } from './state-file.js';
-
-type Run = [device: string, epoch: number, from: number, to: number, final: 0 | 1, sdk: 0 | 1];
+import { isGap, isHeld, isNumbers, isPlace, isRuns, isSnapshot, type Run } from './state-lines.js';
 
 export class Memory implements StateModel {
   readonly history: History;
@@ -70,12 +69,9 @@ export class Memory implements StateModel {
     return lines;
   }
 
+  /** False for what is none of our lines, although its checksum was right. */
   apply(line: unknown): boolean {
-    try {
-      return this.#apply(line as Record<string, unknown>);
-    } catch {
-      return false; // its checksum was right, but it is none of ours
-    }
+    return typeof line === 'object' && line !== null && this.#apply(line as Record<string, unknown>);
   }
 
   *snapshot(): Iterable<unknown> {
@@ -86,23 +82,22 @@ export class Memory implements StateModel {
   }
 
   #apply(line: Record<string, unknown>): boolean {
-    if ('d' in line) this.history.restore(line as unknown as DeviceSnapshot);
-    else if ('r' in line) {
-      for (const [device, epoch, from, to, final, sdk] of line.r as Run[]) {
+    const { history, held } = this;
+    if (isSnapshot(line)) history.restore(line);
+    else if (isRuns(line.r)) {
+      for (const [device, epoch, from, to, final, sdk] of line.r) {
         for (let seq = from; seq < to; seq++) {
-          this.history.take(device, epoch, seq, final === 1 && seq === to - 1, sdk === 1);
+          history.take(device, epoch, seq, final === 1 && seq === to - 1, sdk === 1);
         }
       }
-    } else if ('b' in line) {
-      const [device, epoch, seq] = line.b as [string, number, number];
-      this.history.missBefore(device, epoch, seq);
-    } else if ('x' in line) {
-      const [device, fromEpoch, fromSeq, toEpoch, toSeq] = line.x as [string, number, number, number, number];
-      this.history.giveUp({ device, fromEpoch, fromSeq, toEpoch, toSeq });
-    } else if ('h' in line) {
-      const [number, device, site, text] = line.h as [number, string, string, string];
-      this.held.add(device, site, Buffer.from(text, 'base64url'), number);
-    } else if ('u' in line) for (const number of line.u as number[]) this.held.remove(number);
+    } else if (isPlace(line.b)) history.missBefore(...line.b);
+    else if (isGap(line.x)) {
+      const [device, fromEpoch, fromSeq, toEpoch, toSeq] = line.x;
+      history.giveUp({ device, fromEpoch, fromSeq, toEpoch, toSeq });
+    } else if (isHeld(line.h)) {
+      const [number, device, site, text] = line.h;
+      held.add(device, site, Buffer.from(text, 'base64url'), number);
+    } else if (isNumbers(line.u)) for (const number of line.u) held.remove(number);
     else return false;
     return true;
   }

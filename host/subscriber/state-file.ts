@@ -31,7 +31,8 @@ export interface StatePorts {
   readonly log: Log;
 }
 
-const NAME = /^state-(\d{10})\.jsonl$/;
+/** Of ten digits, but none that would leave no number for the files to come. */
+const NAME = /^state-([0-8]\d{9})\.jsonl$/;
 /** A file that has grown by so much since its snapshot is written anew. */
 const MAX_GROWTH_BYTES = 4 * 1024 * 1024;
 const CRC_CHARS = 8;
@@ -206,8 +207,12 @@ function encodeLine(value: unknown): string {
 function decodeLine(line: string): object | undefined {
   const json = line.slice(CRC_CHARS + 1);
   if (line.slice(0, CRC_CHARS + 1) !== `${crcText(json)} `) return undefined;
-  const value: unknown = JSON.parse(json);
-  return typeof value === 'object' && value !== null ? value : undefined;
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined; // written by something else
+  }
 }
 
 function crcText(json: string): string {

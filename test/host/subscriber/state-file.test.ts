@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { NodeStorage } from '../../../host/node/storage.js';
 import type { Storage, StorageFile } from '../../../host/ports.js';
@@ -153,4 +154,32 @@ test('a write or sync that fails is told; the next commit makes everything durab
   t.deepEqual([...model.all].sort(), [1, 2, 3, 4]);
   t.deepEqual(log.lines, []);
   await opened.close();
+});
+
+test('a line with a right checksum that is no JSON is damage, and no more', async t => {
+  const directory = await directoryOf(t);
+  const { state, add } = await load(directory);
+  await add(1);
+  await state.close();
+  const [name] = await states(directory);
+  const line = (json: string) => `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
+  const before = await readFile(join(directory, name), 'utf8');
+  await writeFile(join(directory, name), `${before}${line('{"n":')}${line('7')}${line('{"n":[2]}')}`);
+  const again = await load(directory);
+  t.deepEqual([...again.model.all], [1, 2]);
+  t.true(again.log.lines.includes('subscriber-state-damaged'));
+  await again.state.close();
+});
+
+test('a file with the last number that there is takes nothing with it', async t => {
+  const directory = await directoryOf(t);
+  const { state, add } = await load(directory);
+  await add(1);
+  await state.close();
+  await writeFile(join(directory, 'state-9999999999.jsonl'), '');
+  for (let i = 0; i < 2; i++) {
+    const again = await load(directory);
+    t.deepEqual([...again.model.all], [1]);
+    await again.state.close();
+  }
 });
