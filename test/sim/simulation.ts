@@ -113,6 +113,7 @@ export class Simulation {
     this.ledger.journals = this.journal;
     this.published = new PublishCheck(world);
     this.published.onAcknowledged = payload => this.journal.published(payload);
+    this.published.excused = (...place) => this.journal.isDestroyed(...place);
     const { maxQueued, receiveMaximum } = scenario;
     this.broker = new SimBroker(world, { maxQueued, receiveMaximum, observer: this.published });
     this.#tcp = new GatewayPort(world, { name: 'tcp', kind: 'tcp' });
