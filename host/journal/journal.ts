@@ -8,6 +8,7 @@ import { Fault, systemCode } from '../fault.js';
 import type { Clock, Log, Storage, Timer } from '../ports.js';
 import type { DurablePlace } from './cursor.js';
 import type { DevicePosition, Entry, RecentTag } from './entry.js';
+import { Patience } from './patience.js';
 import { JournalReader, type ReaderOptions, type SegmentView } from './reader.js';
 import { type Recovered, recover } from './recovery.js';
 import { Retention } from './retention.js';
@@ -79,7 +80,13 @@ export class Journal {
     this.#recovering = found.tail;
     this.#durableOffset = found.durableOffset;
     const { storage } = ports;
-    this.#view = { directory, storage, segments: this.#segments, bound: first => this.#bounds.get(first) };
+    this.#view = {
+      directory,
+      storage,
+      segments: this.#segments,
+      bound: first => this.#bounds.get(first),
+      patience: new Patience(ports.clock),
+    };
     this.#snapshots = new Snapshots(this.#view);
     this.#retention = new Retention(ports, directory, { retainMs, retainBytes });
     this.#writer = new Writer(
@@ -114,7 +121,7 @@ export class Journal {
     let found: Recovered;
     try {
       await ports.storage.ensureDirectory(directory);
-      found = await recover(ports.storage, ports.log, directory, all);
+      found = await recover(ports, directory, all);
     } catch (error) {
       throw new Fault(
         'journal-unusable',

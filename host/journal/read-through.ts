@@ -3,22 +3,33 @@
  *
  * A page that can't be read in three tries comes as zeros, so that it costs the lines it holds and no others.
  * When not one page of the range can be read, it is the device rather than the page that fails: then the error
- * goes up, and nothing is passed over.
+ * goes up, and nothing is passed over (unless the caller knows better: patience.ts).
  */
 import type { StorageFile } from '../ports.js';
 
 const PAGE_BYTES = 4096;
 const TRIES = 3;
 
-export async function readThrough(file: StorageFile, target: Uint8Array, position: number): Promise<number> {
+/** @param dead it is known that the pages are at fault, even where not one of them can be read */
+export async function readThrough(
+  file: StorageFile,
+  target: Uint8Array,
+  position: number,
+  dead = false,
+): Promise<number> {
   try {
     return await file.read(target, position);
   } catch {
-    return readByPages(file, target, position);
+    return readByPages(file, target, position, dead);
   }
 }
 
-async function readByPages(file: StorageFile, target: Uint8Array, position: number): Promise<number> {
+async function readByPages(
+  file: StorageFile,
+  target: Uint8Array,
+  position: number,
+  dead: boolean,
+): Promise<number> {
   let at = 0;
   let readable = false;
   let failure: unknown;
@@ -38,6 +49,6 @@ async function readByPages(file: StorageFile, target: Uint8Array, position: numb
     at += got < 0 ? bytes : got;
     if (got >= 0 && got < bytes) break;
   }
-  if (!readable && at > 0) throw failure;
+  if (!readable && !dead && at > 0) throw failure;
   return at;
 }

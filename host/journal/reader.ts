@@ -12,8 +12,9 @@ import { LineJudge } from './judge.js';
 import { LineReader } from './line-reader.js';
 import { Misplaced } from './misplaced.js';
 import { segmentName } from './names.js';
-import { Scanner } from './scanner.js';
-import { durableEnd } from './segment.js';
+import type { Patience } from './patience.js';
+import { type Scanned, Scanner } from './scanner.js';
+import { type DurableEnd, durableEnd } from './segment.js';
 
 export interface ReaderOptions {
   /** Called for each damaged range found, in order, before the entries that come after it. */
@@ -28,6 +29,8 @@ export interface SegmentView {
   readonly segments: readonly number[];
   /** Durable bytes of a segment; undefined: not known, the files must say. */
   bound(first: number): number | undefined;
+  /** Outlives readers; absent: what can't be read is an error for ever. */
+  readonly patience?: Patience;
 }
 
 interface Current {
@@ -49,6 +52,8 @@ export class JournalReader {
   #current: Current | undefined;
   /** The last segment gone through; 0: none yet. */
   #passed = 0;
+  /** Taken from the scanner, and not judged yet. */
+  #line: Scanned | undefined;
   #out: Entry[] = [];
   #busy = false;
 
@@ -76,7 +81,7 @@ export class JournalReader {
    * The next entries, at least one when there is any; none at the durable end (look again when the journal
    * reports more). A gap that is noticed may come on top of `maxEntries`. One call at a time.
    *
-   * @throws the storage's error when the disk can't be read at all; calling again goes on where it stopped
+   * @throws the storage's error when nothing can be read; calling again goes on where it stopped
    */
   async next(maxEntries: number): Promise<Entry[]> {
     if (this.#busy) throw new Error('JournalReader.next() called while it runs');
@@ -86,15 +91,17 @@ export class JournalReader {
         this.#current ??= await this.#open();
         const current = this.#current;
         if (!current) break;
-        const { scanner, misplaced } = current;
-        const line = scanner.take();
+        const { scanner } = current;
+        this.#line ??= scanner.take();
+        const line = this.#line;
         if (line !== undefined) {
-          const leaps = this.#judge.leaps(line) && (await misplaced.is(line, scanner, this.#judge.last));
+          const leaps = this.#judge.leaps(line) && (await this.#isMisplaced(line, current));
+          this.#line = undefined;
           this.#judge.line(line, scanner, leaps);
           continue;
         }
         if (this.#out.length > 0 && scanner.position >= current.to) break;
-        if (await scanner.fill()) continue;
+        if (await this.#fill(current)) continue;
         if (!(await this.#end(current))) break;
       }
       const out = this.#out;
@@ -109,7 +116,40 @@ export class JournalReader {
   async close(): Promise<void> {
     const current = this.#current;
     this.#current = undefined;
+    this.#line = undefined;
     await current?.file.close();
+  }
+
+  async #fill({ first, scanner }: Current): Promise<boolean> {
+    try {
+      return await scanner.fill();
+    } catch (error) {
+      if (!(await this.#isDead(first, error))) throw error;
+      scanner.dead = true;
+      return scanner.fill();
+    }
+  }
+
+  async #isMisplaced(line: Entry, { first, misplaced, scanner }: Current): Promise<boolean> {
+    try {
+      return await misplaced.is(line, scanner, this.#judge.last);
+    } catch (error) {
+      if (!(await this.#isDead(first, error))) throw error;
+      return false;
+    }
+  }
+
+  async #isDead(first: number, error: unknown): Promise<boolean> {
+    return (await this.#view.patience?.isOver(this.#view, first, error)) ?? false;
+  }
+
+  async #durableEnd(first: number, file: StorageFile, known: number | undefined): Promise<DurableEnd> {
+    try {
+      return await durableEnd(this.#view, first, file, this.#lines, known, true);
+    } catch (error) {
+      if (!(await this.#isDead(first, error))) throw error;
+      return durableEnd(this.#view, first, file, this.#lines, known);
+    }
   }
 
   async #open(): Promise<Current | undefined> {
@@ -127,7 +167,7 @@ export class JournalReader {
     }
     try {
       const known = this.#view.bound(first);
-      const end = await durableEnd(this.#view, first, file, this.#lines, known);
+      const end = await this.#durableEnd(first, file, known);
       const limit = segments.find(other => other > first) ?? Number.POSITIVE_INFINITY;
       this.#judge.begin({
         first,
@@ -144,7 +184,10 @@ export class JournalReader {
       return { first, file, scanner, misplaced, to: end.to, expectedBytes: end.expectedBytes };
     } catch (error) {
       await file.close().catch(() => undefined);
-      throw error;
+      if (!(await this.#isDead(first, error))) throw error;
+      this.#judge.lost('io', first, 0, 0, 'nothing of it can be read');
+      this.#passed = first;
+      return this.#open();
     }
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { systemCode } from '../fault.js';
-import type { Log, Storage } from '../ports.js';
+import type { Clock, Log, Storage } from '../ports.js';
 import type { DurablePlace } from './cursor.js';
 import type { DevicePosition, Entry, RecentTag } from './entry.js';
 import { type HeaderLine, LineReader } from './line-reader.js';
@@ -27,6 +27,16 @@ export interface Recovered {
   durableOffset: number;
 }
 
+export interface RecoveryPorts {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Before a segment of which nothing can be read counts as damaged; together, however many there are. */
+const RETRY_PAUSES_MS = [100, 500, 2000];
+/** Errors that say nothing of what is stored. */
+const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 /** Of a segment that can't even be opened, to be on the safe side. */
 const UNKNOWN_SIZE_BYTES = 256 * 1024 * 1024;
 
@@ -46,11 +56,12 @@ interface Pass {
 }
 
 export async function recover(
-  storage: Storage,
-  log: Log,
+  ports: RecoveryPorts,
   directory: string,
   cursors: Iterable<DurablePlace>,
 ): Promise<Recovered> {
+  const { storage, log } = ports;
+  const pauses = [...RETRY_PAUSES_MS];
   const segments = segmentsIn(await storage.list(directory));
   const recovered: Recovered = {
     segments,
@@ -69,7 +80,7 @@ export async function recover(
   /** What the header of a segment says of the one before: true once written, even if never synced. */
   const proven = new Map<number, number>();
   const through = async (first: number): Promise<Pass> => {
-    const pass = await goThrough(storage, log, directory, first, proven.get(first) ?? 0, recovered);
+    const pass = await goThrough(ports, directory, pauses, first, proven.get(first) ?? 0, recovered);
     const previous = pass.header?.previous;
     if (previous) proven.set(previous.first, previous.bytes);
     return pass;
@@ -126,9 +137,9 @@ function dropKnown(recovered: Recovered): void {
 }
 
 async function goThrough(
-  storage: Storage,
-  log: Log,
+  { storage, log, clock }: RecoveryPorts,
   directory: string,
+  pauses: number[],
   first: number,
   proven: number,
   into: Recovered,
@@ -144,22 +155,34 @@ async function goThrough(
     tail: [],
   };
   let size = UNKNOWN_SIZE_BYTES;
-  try {
-    const file = await storage.open(`${directory}/${segmentName(first)}`, 'read');
+  for (;;) {
     try {
-      size = await file.size();
-      await scan(new Scanner(file, new LineReader(), 0, size), first, Math.min(proven, size), into, pass);
-    } finally {
-      await file.close();
+      const file = await storage.open(`${directory}/${segmentName(first)}`, 'read');
+      try {
+        size = await file.size();
+        await scan(new Scanner(file, new LineReader(), 0, size), first, Math.min(proven, size), into, pass);
+      } finally {
+        await file.close();
+      }
+      into.bounds.set(first, pass.synced);
+      return pass;
+    } catch (error) {
+      const code = systemCode(error);
+      // The machine's trouble, and not the segment's: who begins in spite of it forgets where the devices stand.
+      if (SHORTAGES.has(code)) throw error;
+      const nothing = pass.highest === first && pass.tail.length === 0 && pass.synced === 0;
+      const pauseMs = nothing ? pauses.shift() : undefined;
+      if (pauseMs !== undefined) {
+        await new Promise<void>(resolve => clock.after(pauseMs, resolve));
+        continue;
+      }
+      // Unreadable is as bad as damaged, and no worse; whatever offsets it holds are burnt.
+      pass.failed = true;
+      pass.highest += Math.ceil(size / MIN_ENTRY_BYTES);
+      log.error('journal-segment-unreadable', { segment: segmentName(first), error: code });
+      return pass;
     }
-  } catch (error) {
-    // Unreadable is as bad as damaged, and no worse; whatever offsets it holds are burnt.
-    pass.failed = true;
-    pass.highest += Math.ceil(size / MIN_ENTRY_BYTES);
-    log.error('journal-segment-unreadable', { segment: segmentName(first), error: systemCode(error) });
   }
-  if (!pass.failed) into.bounds.set(first, pass.synced);
-  return pass;
 }
 
 async function scan(

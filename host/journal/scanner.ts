@@ -35,6 +35,8 @@ export class Scanner {
   feed: 'sound' | 'damaged' | 'cut' = 'sound';
   /** Bytes read from the file so far. */
   bytesRead = 0;
+  /** What can't be read is damaged, even where nothing can be read. */
+  dead = false;
 
   /** Scans [from, to) of a file; `from` is where a line begins. */
   constructor(file: StorageFile, reader: LineReader, from: number, to: number, bufferBytes = BUFFER_BYTES) {
@@ -56,7 +58,7 @@ export class Scanner {
     }
     const want = Math.min(this.#buffer.length - this.#end, this.#to - this.#base - this.#end);
     const target = this.#buffer.subarray(this.#end, this.#end + want);
-    const got = want > 0 ? await readThrough(this.#file, target, this.#base + this.#end) : 0;
+    const got = want > 0 ? await readThrough(this.#file, target, this.#base + this.#end, this.dead) : 0;
     this.#end += got;
     this.bytesRead += got;
     if (got < want || this.#base + this.#end >= this.#to) this.#ended = true;

@@ -1,4 +1,5 @@
 /** What a segment says of itself, found without trusting it. */
+import { systemCode } from '../fault.js';
 import type { Storage, StorageFile } from '../ports.js';
 import { type HeaderLine, LineReader } from './line-reader.js';
 import { segmentName } from './names.js';
@@ -71,18 +72,20 @@ export interface DurableEnd {
   missingBytes: number;
 }
 
-/** @param known bytes, where the process that writes the journal asks */
+/**
+ * @param known bytes, where the process that writes the journal asks
+ * @param strict a header that can't be read is an error, and not a damaged one
+ */
 export async function durableEnd(
   { storage, directory, segments }: { storage: Storage; directory: string; segments: readonly number[] },
   first: number,
   file: StorageFile,
   lines: LineReader,
   known?: number,
+  strict = false,
 ): Promise<DurableEnd> {
   if (known !== undefined) return { bound: known, last: 0, to: known, expectedBytes: known, missingBytes: 0 };
-  const next = segments.find(other => other > first);
-  const header =
-    next === undefined ? undefined : await readHeader(storage, directory, next).catch(() => undefined);
+  const header = await nextHeader({ storage, directory, segments }, first, strict);
   if (header?.previous?.first !== first) {
     const { synced, missingBytes } = await readMarks(file, lines);
     return { bound: synced, last: 0, to: synced, expectedBytes: synced, missingBytes };
@@ -90,4 +93,22 @@ export async function durableEnd(
   const { bytes, last } = header.previous;
   const to = await file.size();
   return { bound: bytes, last, to, expectedBytes: bytes, missingBytes: 0 };
+}
+
+/** The first sound header behind a segment: those of segments that were given up at once may be torn. */
+async function nextHeader(
+  { storage, directory, segments }: { storage: Storage; directory: string; segments: readonly number[] },
+  first: number,
+  strict: boolean,
+): Promise<HeaderLine | undefined> {
+  for (const other of segments) {
+    if (other <= first) continue;
+    try {
+      const header = await readHeader(storage, directory, other);
+      if (header !== undefined) return header;
+    } catch (error) {
+      if (strict && systemCode(error) !== 'ENOENT') throw error;
+    }
+  }
+  return undefined;
 }

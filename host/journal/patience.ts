@@ -1,0 +1,67 @@
+/**
+ * Tells a place that the medium has destroyed from a medium that is out of reach for a while: a segment of which
+ * nothing can be read for minutes, while another one can, is damaged. Until then nothing is passed over.
+ */
+import { systemCode } from '../fault.js';
+import type { Clock, Storage } from '../ports.js';
+import { segmentName } from './names.js';
+
+const PATIENCE_MS = 120_000;
+const MIN_TRIES = 4;
+const MAX_PROBES = 4;
+const MAX_NOTED = 256;
+const PROBE_BYTES = 512;
+
+interface Trouble {
+  readonly sinceMs: number;
+  tries: number;
+}
+
+export class Patience {
+  readonly #clock: Clock;
+  readonly #troubles = new Map<number, Trouble>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Nothing of segment `first` could be read, once more; whether it is to be passed over. */
+  async isOver(
+    view: { storage: Storage; directory: string; segments: readonly number[] },
+    first: number,
+    error: unknown,
+  ): Promise<boolean> {
+    if (systemCode(error) !== 'EIO') return false;
+    const nowMs = this.#clock.monotonic();
+    let trouble = this.#troubles.get(first);
+    if (trouble === undefined) {
+      if (this.#troubles.size >= MAX_NOTED) this.#troubles.clear();
+      trouble = { sinceMs: nowMs, tries: 0 };
+      this.#troubles.set(first, trouble);
+    }
+    trouble.tries++;
+    if (trouble.tries < MIN_TRIES || nowMs - trouble.sinceMs < PATIENCE_MS) return false;
+    return this.#mediumReads(view, first);
+  }
+
+  async #mediumReads(
+    { storage, directory, segments }: { storage: Storage; directory: string; segments: readonly number[] },
+    except: number,
+  ): Promise<boolean> {
+    const others = segments.filter(first => first !== except);
+    // The oldest ones are the least likely to be in the page cache, which a dead medium still shows.
+    for (const first of others.slice(0, MAX_PROBES)) {
+      try {
+        const file = await storage.open(`${directory}/${segmentName(first)}`, 'read');
+        try {
+          if ((await file.read(new Uint8Array(PROBE_BYTES), 0)) > 0) return true;
+        } finally {
+          await file.close();
+        }
+      } catch {
+        // That one is no witness.
+      }
+    }
+    return false;
+  }
+}
