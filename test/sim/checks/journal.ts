@@ -338,7 +338,7 @@ export class JournalCheck {
     if (segment.marked === 0) for (const offset of segment.offsets) this.#offsets.delete(offset);
     for (const { offset, held, at, end } of segment.lines) {
       if (segment.marked === 0) this.#offsets.delete(offset);
-      if (file.isDestroyed(at, end)) continue;
+      if (file.isDestroyed(at - 1, end)) continue;
       held.copies--;
       if (held.copies > 0) continue;
       if (held.published && offset < passed) held.retired = true;
@@ -354,8 +354,9 @@ export class JournalCheck {
     this.damaged = true;
     const lines = this.#segments.get(file)?.lines ?? [];
     for (const line of lines) {
-      if (line.at >= to || line.end <= from) continue;
-      const before = file.destroyed.slice(0, -1).some(range => range.from < line.end && range.to > line.at);
+      // The line feed before it belongs to it too.
+      if (line.at > to || line.end <= from) continue;
+      const before = file.destroyed.slice(0, -1).some(range => range.from < line.end && range.to >= line.at);
       if (!before) line.held.copies--;
       line.held.destroyed = true;
     }

@@ -162,7 +162,7 @@ class Machine {
       window: between(1, 64),
       burst: between(1, 40),
     };
-    this.disk = new Disk(world, { capacityBytes: between(200_000, 4_000_000) });
+    this.disk = new Disk(world, { capacityBytes: between(1_000_000, 8_000_000) });
     const sealed = new Set<string>();
     this.check = new JournalCheck(world, this.disk, {
       dataDirectory: '/data',
