@@ -11,6 +11,7 @@ import {
   type FetchRange,
   type FetchResult,
   type Place,
+  type Why,
 } from '../../uplink/fetch/format.js';
 import type { GatewayStatus, OfflineStatus } from '../../uplink/status.js';
 import type { Gap } from '../history.js';
@@ -199,11 +200,13 @@ export class Repair {
       const passed = watched.heads.get(gateway.key) === 'passed';
       for (const part of missing) {
         // One that has never had it may still get it, unless it has nothing more to publish.
-        if (part.why === 'queued' || (part.why === 'later' && !passed)) continue;
+        if (part.why === 'queued' || part.why === 'unread' || (part.why === 'later' && !passed)) continue;
         asked.denied.add(part.from, part.to);
         if (compare(part.from, to) < 0 && compare(part.to, from) > 0) asked.whys.add(part.why);
       }
-      if (compare(from, reached) >= 0) asked.nextAt = now;
+      // It answers so much at a time: there is more to come at once, if it came any way at all.
+      const goesOn = compare(from, reached) >= 0 && compare(reached, range.from) > 0;
+      if (goesOn) asked.nextAt = now;
       else asked.nextAt = now + this.#delays.after(asked.tries++);
     }
   }
@@ -346,11 +349,13 @@ const WORDS = {
   lost: 'lost by the medium of',
   removed: 'removed by retention of',
   later: 'not heard of by',
-} as const;
+  unread: 'not read by',
+  queued: 'on its way from',
+} as const satisfies Record<Why, string>;
 
 function reasonsOf(watched: Watched, { key, name }: Gateway): string[] {
   const asked = watched.asked.get(key);
   if (asked === undefined) return [];
   if (asked.unanswered >= MAX_UNANSWERED) return [`${name} does not answer`];
-  return [...asked.whys].flatMap(why => (why === 'queued' ? [] : [`${WORDS[why]} ${name}`]));
+  return [...asked.whys].map(why => `${WORDS[why]} ${name}`);
 }

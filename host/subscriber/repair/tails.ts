@@ -143,9 +143,10 @@ export class Tails {
     const more = last !== undefined && place !== undefined && compare(place, last) <= 0;
     const coming = missing.some(({ why }) => why === 'queued');
     const stopped = last !== undefined && compare(reached, last) <= 0;
+    const unread = missing.some(({ why }) => why === 'unread');
     const advanced = place !== undefined && tail.asked !== undefined && compare(place, tail.asked) > 0;
     tail.tries = advanced ? 0 : tail.tries + 1;
-    if (!more || coming || !(stopped || sent > 0) || tail.tries > MAX_TRIES) tails.delete(device);
+    if (!more || coming || !(stopped || unread || sent > 0) || tail.tries > MAX_TRIES) tails.delete(device);
     else tail.nextAt = now + (advanced ? 0 : this.#delays.after(tail.tries));
   }
 

@@ -143,13 +143,7 @@ export class Fetcher {
   async #run(): Promise<void> {
     this.#running = true;
     for (let job = this.#requests.next(); job !== undefined && !this.#stopped; job = this.#requests.next()) {
-      try {
-        await this.#step(job);
-      } catch {
-        // The disk: what was reached is told, and who asks again finds it better or not.
-        this.#counts.failed++;
-        job.over = true;
-      }
+      await this.#step(job);
       if (job.over) this.#settle(job);
     }
     this.#running = false;
@@ -165,7 +159,7 @@ export class Fetcher {
       return;
     }
     if (first === segments[0]) {
-      const oldest = await this.#ports.archive.snapshot(first);
+      const oldest = await this.#snapshot(first);
       const gone = oldest.positions.get(job.device);
       if (gone !== undefined && compare(job.next, [gone.epoch, gone.seq]) <= 0) {
         job.pass(after(gone), 'removed');
@@ -215,8 +209,9 @@ export class Fetcher {
     const reader = archive.reader(first);
     try {
       for (;;) {
-        const entries = await reader.next(READ_ENTRIES);
+        const entries = await reader.next(READ_ENTRIES).catch(() => undefined);
         if (this.#stopped) return;
+        if (entries === undefined) return this.#refused(jobs, next);
         for (const entry of entries) {
           if (next !== undefined && entry.offset >= next) return this.#passed(jobs, ends, first, next);
           if (entry.offset >= cursor()) return this.#queued(jobs);
@@ -228,7 +223,7 @@ export class Fetcher {
         if (this.#stopped) return;
       }
     } finally {
-      await reader.close();
+      await reader.close().catch(() => undefined);
     }
   }
 
@@ -300,8 +295,19 @@ export class Fetcher {
     const there = this.#ports.archive.segments.includes(first);
     for (const job of all(jobs)) {
       const end = ends.get(job.device);
-      if (there && end !== undefined) job.pass(after(end), 'lost');
+      if (there && end !== undefined) job.missed(after(end));
       if (next !== undefined) job.fromSegment = next;
+      this.#settle(job);
+    }
+  }
+
+  /** The disk does not give the segment: others may be in better order. */
+  #refused(jobs: ReadonlyMap<string, Job[]>, next: number | undefined): void {
+    this.#counts.failed++;
+    for (const job of all(jobs)) {
+      job.blind = true;
+      if (next === undefined) job.over = true;
+      else job.fromSegment = next;
       this.#settle(job);
     }
   }
@@ -358,8 +364,12 @@ export class Fetcher {
     this.#room = undefined;
   }
 
+  /** What a disk that refuses does not tell is not known. */
   async #snapshot(first: number): Promise<Snapshot> {
-    const snapshot = await this.#ports.archive.snapshot(first);
+    const snapshot = await this.#ports.archive.snapshot(first).catch((): Snapshot => {
+      this.#counts.failed++;
+      return { complete: false, positions: new Map() };
+    });
     await this.#rate.rest(1 + snapshot.positions.size / READ_ENTRIES);
     return snapshot;
   }

@@ -28,6 +28,7 @@
  * | `lost` | the medium has destroyed it |
  * | `removed` | retention has let it go |
  * | `later` | the device's last reading here comes before it |
+ * | `unread` | the disk did not give it just now: ask again |
  * | `queued` | it does, and it has not been published yet: it comes by itself |
  */
 import { comparePlaces } from '../../journal/entry.js';
@@ -49,7 +50,7 @@ export interface FetchRequest {
   readonly ranges: readonly FetchRange[];
 }
 
-export type Why = 'never' | 'lost' | 'removed' | 'later' | 'queued';
+export type Why = 'never' | 'lost' | 'removed' | 'later' | 'unread' | 'queued';
 
 export interface Missing {
   readonly from: Place;
@@ -91,7 +92,14 @@ export const MAX_FETCHED_BYTES = 256 * 1024;
 
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const DEVICE = /^[0-9a-f]{16}$/;
-const WHYS: ReadonlySet<unknown> = new Set(['never', 'lost', 'removed', 'later', 'queued'] satisfies Why[]);
+const WHYS: ReadonlySet<unknown> = new Set([
+  'never',
+  'lost',
+  'removed',
+  'later',
+  'unread',
+  'queued',
+] satisfies Why[]);
 
 /** Negative, zero or positive as a stands before, at or after b; undefined comes after everything. */
 export function compare(a: Place | undefined, b: Place | undefined): number {
@@ -155,12 +163,14 @@ function decodeResult(item: unknown): FetchResult | undefined {
   const { sent, reached, last, missing } = item as Record<string, unknown>;
   if (!whole(sent) || !isPlace(reached) || !(last === undefined || isPlace(last))) return undefined;
   if (!Array.isArray(missing) || missing.length > MAX_MISSING) return undefined;
+  const known: Missing[] = [];
   for (const part of missing) {
     if (typeof part !== 'object' || part === null) return undefined;
     const { from, to, why } = part;
     if (!isPlace(from) || !isPlace(to) || compare(from, to) >= 0 || !WHYS.has(why)) return undefined;
+    known.push({ from, to, why }); // and nothing else that may stand there
   }
-  return { range, sent, reached, last, missing: missing as Missing[] };
+  return { range, sent, reached, last, missing: known };
 }
 
 function withRanges(id: string, asker: string, items: readonly unknown[]): FetchRequest | RequestFault {

@@ -29,6 +29,8 @@ export class Job {
   fromSegment = 0;
   /** The device's first reading in the journal is still to come. */
   unheard = false;
+  /** The disk refused what comes next. */
+  blind = false;
   /** Of those sent, how many were sent for this range. */
   #own = 0;
   /** A run of readings that was sent for others while this one waited. */
@@ -47,10 +49,9 @@ export class Job {
   take(entry: Entry): boolean {
     if (this.over) return false;
     if (entry.kind === 'gap') {
-      const why = this.unheard || entry.link !== JOURNAL_LINK ? 'never' : 'lost';
       // What lies between is not accounted for: nobody but the medium can have taken it.
       if (compare(entry.from, this.next) > 0) this.pass(entry.from, this.#silence);
-      this.pass(entry.to, why);
+      this.pass(entry.to, entry.link === JOURNAL_LINK ? this.#silence : 'never');
       return false;
     }
     const place: Place = [entry.epoch, entry.seq];
@@ -62,6 +63,7 @@ export class Job {
     const begins = !isEnvelope(entry.bytes) && entry.seq === 1;
     if (!begins || this.unheard) this.pass(place, this.#silence);
     this.unheard = false;
+    this.blind = false;
     if (this.over) return false;
     const noted = this.#noted;
     const had = noted !== undefined && compare(place, noted.from) >= 0 && compare(place, noted.to) < 0;
@@ -99,6 +101,12 @@ export class Job {
     if (this.missing.length >= MAX_MISSING) this.over = true;
   }
 
+  /** A segment has been gone through in which the device came as far as `to`. */
+  missed(to: Place): void {
+    this.pass(to, this.blind ? 'unread' : 'lost');
+    this.blind = false;
+  }
+
   /** The journal has no more of it. */
   finish(): void {
     if (this.range.to !== undefined) this.pass(this.range.to, 'later');
@@ -111,7 +119,7 @@ export class Job {
   }
 
   get #silence(): Why {
-    return this.unheard ? 'never' : 'lost';
+    return this.blind ? 'unread' : this.unheard ? 'never' : 'lost';
   }
 
   #reach(place: Place): void {
