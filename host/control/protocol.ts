@@ -34,6 +34,8 @@ export const MAX_REQUEST_BYTES = 4096;
 export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const LENGTH_BYTES = 4;
 const MIN_TEXT_BYTES = 2;
+const MIN_GROWTH_BYTES = 256;
+const NO_BYTES = new Uint8Array(0);
 
 /** One message as bytes. */
 export function encodeMessage(value: ControlRequest | ControlAnswer): Uint8Array {
@@ -50,9 +52,9 @@ export class MessageDecoder {
   readonly #message: (text: Uint8Array) => void;
   readonly #head = new Uint8Array(LENGTH_BYTES);
   #headBytes = 0;
-  /** Grows with what comes, never with what is claimed. */
-  #parts: Uint8Array[] = [];
-  #partsBytes = 0;
+  /** Grows with what comes, never with what is claimed, and in steps: the pieces that come may be single bytes. */
+  #text = NO_BYTES;
+  #textBytes = 0;
   #length = 0;
   #broken = false;
 
@@ -79,24 +81,27 @@ export class MessageDecoder {
         this.#broken = this.#length < MIN_TEXT_BYTES || this.#length > this.#maxBytes;
         continue;
       }
-      const part = bytes.slice(at, at + this.#length - this.#partsBytes);
-      this.#parts.push(part);
-      this.#partsBytes += part.length;
+      const part = bytes.subarray(at, at + this.#length - this.#textBytes);
+      this.#reserve(this.#textBytes + part.length);
+      this.#text.set(part, this.#textBytes);
+      this.#textBytes += part.length;
       at += part.length;
-      if (this.#partsBytes === this.#length) this.#finish();
+      if (this.#textBytes === this.#length) this.#finish();
     }
     return !this.#broken;
   }
 
+  #reserve(bytes: number): void {
+    if (bytes <= this.#text.length) return;
+    const grown = new Uint8Array(Math.min(this.#length, Math.max(2 * bytes, MIN_GROWTH_BYTES)));
+    grown.set(this.#text.subarray(0, this.#textBytes));
+    this.#text = grown;
+  }
+
   #finish(): void {
-    const text = new Uint8Array(this.#length);
-    let at = 0;
-    for (const part of this.#parts) {
-      text.set(part, at);
-      at += part.length;
-    }
-    this.#parts = [];
-    this.#partsBytes = 0;
+    const text = this.#text;
+    this.#text = NO_BYTES;
+    this.#textBytes = 0;
     this.#headBytes = 0;
     this.#message(text);
   }
