@@ -6,7 +6,7 @@ import type { Storage } from '../ports.js';
 import { type DamagedRange, DamagedRanges } from './damaged-ranges.js';
 import type { Damage, Entry, GapEntry } from './entry.js';
 import type { LossCause, UnknownLoss } from './loss.js';
-import { ASIDE, missingNote } from './names.js';
+import { ASIDE, lostNoteOffset, missingNote } from './names.js';
 import { passThrough, type Tail } from './pass.js';
 
 type Told = void | Promise<void>;
@@ -72,9 +72,7 @@ export async function walk(
   fromOffset: number,
   listener: WalkListener,
 ): Promise<WalkSummary> {
-  const notes = new Set(
-    (await storage.list(`${directory}/${ASIDE}`)).filter(name => name.endsWith('.missing')),
-  );
+  const notes = new Set(await storage.list(`${directory}/${ASIDE}`));
   const walker = new Walker(listener, fromOffset, notes);
   const passed = await passThrough(storage, directory, fromOffset, walker);
   await walker.end();
@@ -95,11 +93,14 @@ class Walker {
   /** The highest number of a damage that is not noted. */
   #fresh = 0;
   #last = 0;
+  /** What was lost without a trace before this offset has been noted by repair. */
+  #notedBefore = 0;
 
   constructor(listener: WalkListener, from: number, notes: ReadonlySet<string>) {
     this.#listener = listener;
     this.#from = from;
     this.#notes = notes;
+    for (const name of notes) this.#notedBefore = Math.max(this.#notedBefore, lostNoteOffset(name));
   }
 
   entry(entry: Entry): Told {
@@ -138,7 +139,7 @@ class Walker {
     if (gap.offset < this.#from) return;
     const { summary } = this;
     summary.losses++;
-    if (this.isOld(cause)) summary.oldLosses++;
+    if (this.#isOld(gap, cause)) summary.oldLosses++;
     if (gap.from[0] === gap.to[0]) summary.lostReadings += gap.to[1] - gap.from[1];
     else summary.uncountedLosses++;
     this.#devices.add(gap.device);
@@ -146,8 +147,10 @@ class Walker {
     return this.#listener.loss?.(gap, cause);
   }
 
-  unknown(loss: UnknownLoss): Told {
+  async unknown(loss: UnknownLoss): Promise<void> {
     this.summary.unknowns++;
+    // What comes at the end comes after all damage.
+    if (!loss.before) await this.#tell(this.#ranges.rest());
     return this.#listener.unknown?.(loss);
   }
 
@@ -169,8 +172,8 @@ class Walker {
   }
 
   /** Nothing in the files stands for it any more. */
-  isOld({ damages, blanks }: LossCause): boolean {
-    if (damages === undefined) return blanks;
+  #isOld({ offset }: GapEntry, { damages, blanks }: LossCause): boolean {
+    if (damages === undefined) return blanks || offset < this.#notedBefore;
     return damages[0] > this.#fresh;
   }
 

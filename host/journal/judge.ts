@@ -11,6 +11,9 @@ import { type FoundLoss, type LossCause, LossFinder, type UnknownLoss } from './
 import { segmentName } from './names.js';
 import type { Scanned, Scanner } from './scanner.js';
 
+/** Few lines are shorter. */
+const USUAL_ENTRY_BYTES = 110;
+
 export interface JudgeListener {
   entry(entry: Entry): void;
   damage(damage: Damage): void;
@@ -26,7 +29,7 @@ export interface SegmentFacts {
   limit: number;
   /** Lines from here on need not have been synced … */
   bound: number;
-  /** … and count only up to this offset: what has been put in before moves the last ones past the bound. */
+  /** … and count only up to this offset: bytes put in or cut out before move them across the bound. 0: not known. */
   last: number;
 }
 
@@ -35,9 +38,10 @@ export class LineJudge {
   #losses = new LossFinder();
   #facts: SegmentFacts = { first: 0, limit: 0, bound: 0, last: 0 };
   #header: HeaderLine | undefined;
-  /** Lines of the snapshot: sound ones, and those that are damaged or blank. */
-  #devices = 0;
+  /** Lines of the snapshot: sound ones, and how many are damaged or blank. It counts when it is whole. */
+  #snapshot: DeviceLine[] = [];
   #unsound = 0;
+  #wholeSnapshot = false;
   /** The snapshot is over. */
   #body = false;
   /** Its header speaks of another segment: so does its snapshot. */
@@ -69,23 +73,24 @@ export class LineJudge {
     this.#dark = 0;
     this.#facts = facts;
     this.#header = undefined;
-    this.#devices = 0;
+    this.#snapshot = [];
     this.#unsound = 0;
+    this.#wholeSnapshot = false;
     this.#body = false;
     this.#foreign = false;
   }
 
-  /** Whether the offset leaps over more lines than the damage since the last one can have held. */
+  /** Whether the offset leaps over more lines than the damage since the last one is likely to have held. */
   leaps(line: Scanned): line is Entry {
     if (typeof line !== 'object' || !('offset' in line) || !this.#fits(line.offset)) return false;
-    return (line.offset - this.#last - 1) * MIN_ENTRY_BYTES > this.#dark;
+    return (line.offset - this.#last - 1) * USUAL_ENTRY_BYTES > this.#dark;
   }
 
   /** @param misplaced a sound line whose offset belongs further behind */
   line(line: Scanned, scanner: Scanner, misplaced = false): void {
-    if (scanner.at >= this.#facts.bound) {
-      if (typeof line !== 'object' || !('offset' in line)) return;
-      if (line.offset > this.#facts.last || !this.#fits(line.offset)) return;
+    if (this.#isBeyond(line, scanner)) {
+      if (line === 'blank') this.#losses.blank();
+      return;
     }
     if (line === 'damaged' || line === 'torn') {
       const reason = scanner.at === 0 ? 'header' : this.#inSnapshot() ? 'device' : 'line';
@@ -111,6 +116,14 @@ export class LineJudge {
     if (!this.#fits(entry.offset)) return false;
     this.#onEntry(entry, scanner, false);
     return true;
+  }
+
+  /** A line of the header past what is known to be synced; false: it doesn't belong there. */
+  tailHeader(line: HeaderLine | DeviceLine, scanner: Scanner): boolean {
+    const belongs =
+      line.kind === 'header' ? scanner.at === 0 && line.first === this.#facts.first : this.#inSnapshot();
+    if (belongs) this.line(line, scanner);
+    return belongs;
   }
 
   /** A line past what is known to be synced that can't be read: normal after a crash. */
@@ -169,6 +182,7 @@ export class LineJudge {
       this.#losses.damage();
     }
     this.#damageEnd = { first, at: at + bytes };
+    this.#dark += missingBytes;
     const segment = segmentName(first);
     const number = this.#damages;
     this.#listener.damage({
@@ -176,10 +190,18 @@ export class LineJudge {
     });
   }
 
+  /** What was never synced, or what was copied into the next segment. */
+  #isBeyond(line: Scanned, { at }: Scanner): boolean {
+    const { bound, last } = this.#facts;
+    const isEntry = typeof line === 'object' && 'offset' in line;
+    if (at >= bound) return !isEntry || line.offset > last;
+    return isEntry && last > 0 && line.offset > last;
+  }
+
   /** Between a header and the first line after its snapshot. */
   #inSnapshot(): boolean {
     const header = this.#header;
-    return header !== undefined && !this.#body && this.#devices + this.#unsound < header.devices;
+    return header !== undefined && !this.#body && this.#snapshot.length + this.#unsound < header.devices;
   }
 
   #lostOfSnapshot(): void {
@@ -190,22 +212,26 @@ export class LineJudge {
   #endSnapshot(at: number): void {
     if (this.#body) return;
     this.#body = true;
-    const header = this.#header;
-    if (!header || this.#unsound > 0 || header.devices === this.#devices) return;
-    const detail = `the header announces ${header.devices} devices, ${this.#devices} are there`;
+    const { header, found } = { header: this.#header, found: this.#snapshot.length };
+    this.#snapshot = [];
+    if (!header || this.#wholeSnapshot) return;
+    this.#losses.incomplete();
+    if (this.#unsound > 0 || at >= this.#facts.bound) return;
+    const detail = `the header announces ${header.devices} devices, ${found} are there`;
     this.report('counts', at, 0, detail, undefined, 1);
   }
 
   #onHeader(header: HeaderLine, scanner: Scanner): void {
     const { first } = this.#facts;
     if (scanner.at !== 0 || header.first !== first) {
-      this.#losses.incomplete();
+      if (this.#inSnapshot() || scanner.at === 0) this.#lostOfSnapshot();
       this.#foreign ||= scanner.at === 0;
       this.damaged('header', scanner, `a header of segment ${header.first} stands here`);
       return;
     }
     this.#header = header;
     this.#losses.header();
+    this.#takeSnapshot();
     const { previous } = header;
     if (this.#passed > 0 && previous && previous.first > this.#passed) {
       const detail = `the segment before, ${segmentName(previous.first)}, with offsets to ${previous.last}`;
@@ -213,15 +239,25 @@ export class LineJudge {
     }
   }
 
-  #onDevice({ device, position }: DeviceLine, scanner: Scanner): void {
+  #onDevice(line: DeviceLine, scanner: Scanner): void {
     const header = this.#header;
-    if (this.#foreign || this.#body || (header && !this.#inSnapshot())) {
+    if (this.#foreign || this.#body || (header && this.#snapshot.length >= header.devices)) {
       this.damaged('device', scanner, 'belongs to the snapshot of another segment');
       return;
     }
-    this.#devices++;
+    this.#snapshot.push(line);
+    this.#takeSnapshot();
+  }
+
+  /** Positions count only together: a line of another snapshot would be a false position. */
+  #takeSnapshot(): void {
+    const header = this.#header;
+    if (!header || this.#unsound > 0 || this.#snapshot.length < header.devices) return;
+    this.#wholeSnapshot = true;
     const { first } = this.#facts;
-    this.#found(this.#losses.snapshot(device, position, header?.at ?? 0, first));
+    for (const { device, position } of this.#snapshot) {
+      this.#found(this.#losses.snapshot(device, position, header.at, first));
+    }
   }
 
   /** Whether an offset may stand here. */

@@ -100,7 +100,9 @@ export class LossFinder {
     const from = this.#from(known, epoch);
     const cause = this.#cause(known);
     this.#places.set(device, { epoch, seq: seq + 1, final, ...this.#seen });
-    if (!lost) return undefined;
+    // Nothing sound before it: what there was of the device isn't known.
+    if (!lost)
+      return !known && this.#seen.holes > 0 ? { device, cause, before: [epoch, seq + 1] } : undefined;
     const gap: GapEntry = { kind: 'gap', at, link: JOURNAL_LINK, device, from, to: [epoch, seq + 1], offset };
     return !known && epoch > 0 ? { device, gap, cause, before: [epoch, 0] } : { device, gap, cause };
   }

@@ -42,6 +42,16 @@ export function isLeftOver(name: string): boolean {
   );
 }
 
+/** Name of the note in `aside/` that what was lost without a trace before this offset has been seen by repair. */
+export function lostNote(offset: number): string {
+  return `${String(offset).padStart(20, '0')}.lost`;
+}
+
+/** The offset in the name of such a note; 0 for other names. */
+export function lostNoteOffset(name: string): number {
+  return /^[0-9]{20}\.lost$/.test(name) ? Number(name.slice(0, 20)) : 0;
+}
+
 /** Name of the note in `aside/` that a segment was missed before this one when the journal was repaired. */
 export function missingNote(segment: string): string {
   return `${segment}.missing`;

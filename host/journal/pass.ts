@@ -135,14 +135,17 @@ class Pass {
       const limit = segments[this.#index + 1] ?? Number.POSITIVE_INFINITY;
       this.#judge.begin({ first, limit, bound: last ? size : end.bound, last: end.last });
       const scanner = new Scanner(file, this.#lines, 0, last ? size : end.to);
-      const misplaced = new Misplaced(file, end.to);
-      const tail = last ? new TailReader(segmentName(first), end, size) : undefined;
+      const misplaced = new Misplaced(file, last ? end.bound : end.to);
+      const tail = last ? new TailReader(segmentName(first), end.bound, size) : undefined;
       while (await scanner.fill()) {
         for (let line = scanner.take(); line !== undefined; line = scanner.take()) {
+          if (scanner.at === end.missedAt) this.#cut(end);
           if (tail && scanner.at >= end.bound) this.#tailLine(tail, line, scanner);
           else {
             const leaps = this.#judge.leaps(line) && (await misplaced.is(line, scanner, this.#judge.last));
             this.#judge.line(line, scanner, leaps);
+            if (scanner.at >= end.bound && (line === 'damaged' || line === 'torn'))
+              this.#torn(first, scanner);
           }
           if (this.#told.length > 0) await this.#settled();
           if (++this.#lineCount % LINES_BETWEEN_PROGRESS === 0) {
@@ -151,10 +154,7 @@ class Pass {
         }
         at = scanner.position;
       }
-      if (tail) {
-        tail.cut(this.#judge);
-        this.#passed.tail = tail.said;
-      }
+      if (tail) this.#passed.tail = tail.said;
       if (!tail || end.bound > 0) this.#judge.end(scanner.position, end.expectedBytes);
     } catch (error) {
       // What a listener throws is not the medium's.
@@ -172,9 +172,19 @@ class Pass {
     this.#passed.bytes += size;
   }
 
+  /** The mark that comes next says that more was synced than stands before it. */
+  #cut({ missingBytes, missedAt }: DurableEnd): void {
+    if (missingBytes === 0) return;
+    const detail = `${missingBytes} bytes that were synced before here are not there any more`;
+    this.#judge.report('bounds', missedAt, 0, detail, undefined, missingBytes);
+  }
+
+  #torn(first: number, { at, bytes }: { at: number; bytes: number }): void {
+    this.#tell(this.#listener.torn?.(segmentName(first), at, bytes));
+  }
+
   /** Behind the last mark: what a gateway makes of it when it starts. */
   #tailLine(tail: TailReader, line: Scanned, scanner: Scanner): void {
-    tail.cut(this.#judge);
     if (line === 'damaged' || line === 'torn' || line === 'blank') {
       this.#judge.torn(scanner);
       tail.hole(scanner.at);
@@ -184,9 +194,11 @@ class Pass {
       this.#inTail = true;
       tail.entry(line, tail.summary.holeAt < 0 && this.#judge.tail(line, scanner));
       this.#inTail = false;
-    } else {
-      this.#judge.line(line, scanner);
+    } else if (line.kind !== 'mark' && !this.#judge.tailHeader(line, scanner)) {
+      this.#torn(this.#segments[this.#index], scanner);
     }
+    if (scanner.feed === 'damaged')
+      this.#torn(this.#segments[this.#index], { at: scanner.at + scanner.bytes - 1, bytes: 1 });
   }
 
   #entry(entry: Entry): void {
@@ -226,10 +238,8 @@ class Pass {
 
 class TailReader {
   readonly summary: Tail;
-  #missingBytes: number;
 
-  constructor(segment: string, { bound, missingBytes }: DurableEnd, size: number) {
-    this.#missingBytes = missingBytes;
+  constructor(segment: string, bound: number, size: number) {
     this.summary = {
       ...{ segment, at: bound, bytes: size - bound },
       ...{ readings: 0, gaps: 0, holeAt: -1, readingsBehindHole: 0 },
@@ -240,15 +250,6 @@ class TailReader {
   get said(): Tail | undefined {
     const { readings, gaps, holeAt } = this.summary;
     return readings + gaps > 0 || holeAt >= 0 ? this.summary : undefined;
-  }
-
-  /** A later mark says that more was synced than stands before it. */
-  cut(judge: LineJudge): void {
-    const missing = this.#missingBytes;
-    if (missing === 0) return;
-    this.#missingBytes = 0;
-    const detail = `${missing} bytes that were synced are not there any more`;
-    judge.report('bounds', this.summary.at, 0, detail, undefined, missing);
   }
 
   hole(at: number): void {

@@ -211,9 +211,10 @@ async function scan(
         devices++;
         into.positions.set(line.device, later(into.positions.get(line.device), line.position));
       } else if (line.kind === 'mark') {
-        if (line.synced <= scanner.at && line.synced > pass.synced) {
-          pass.synced = line.synced;
-          settle(line.synced, ends, into, pass);
+        // Whatever stands before it, even where bytes have been cut out or put in.
+        if (line.synced > 0) {
+          pass.synced = scanner.at;
+          settle(scanner.at, ends, into, pass);
         }
       } else if (line.offset > pass.highest) {
         pass.highest = line.offset;

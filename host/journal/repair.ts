@@ -6,13 +6,13 @@
  * there. A stop at any point leaves the original, or both, and another run goes on. One pass and one buffer,
  * whatever the size and however much is damaged.
  */
-import { systemCode } from '../fault.js';
 import type { LinkingStorage } from '../ports.js';
 import { setAside } from './aside.js';
-import type { Damage } from './entry.js';
+import type { Damage, GapEntry } from './entry.js';
+import type { LossCause } from './loss.js';
 import { copyFault, MendedCopy } from './mended-copy.js';
 import { restoreNames } from './misnamed.js';
-import { ASIDE, COPY_SUFFIX, missingNote, segmentFirst } from './names.js';
+import { ASIDE, COPY_SUFFIX, lostNote, missingNote, segmentFirst } from './names.js';
 import { passThrough } from './pass.js';
 
 /** One thing that was done. */
@@ -30,7 +30,7 @@ export type Repair =
   | { kind: 'renamed'; segment: string }
   /** A second file for one segment. */
   | { kind: 'aside'; segment: string; movedTo: string }
-  /** Nothing brings it back; `check` doesn't count it any more. */
+  /** A segment that is missing, or readings that are lost without a trace: `check` doesn't count them any more. */
   | { kind: 'noted'; segment: string; detail: string; note: string }
   /** The medium doesn't give it; it stays as it is. */
   | { kind: 'unreadable'; segment: string; detail: string };
@@ -55,6 +55,7 @@ export async function repair(
   const mender = new Mender(storage, directory, done, progress);
   try {
     await passThrough(storage, directory, 0, mender);
+    await mender.end();
   } catch (error) {
     await mender.stop();
     throw error;
@@ -81,6 +82,7 @@ class Mender {
   readonly #progress: RepairProgress;
   #copy: MendedCopy | undefined;
   #unreadable = '';
+  #lostBefore = 0;
   /** One thing after another. */
   #work: Promise<void> = Promise.resolve();
 
@@ -139,7 +141,7 @@ class Mender {
       this.#unreadable = detail;
       return;
     }
-    if (reason === 'missing') return this.#note(segment, detail);
+    if (reason === 'missing') return this.#note(missingNote(segment), segment, detail);
     try {
       this.#copy ??= await MendedCopy.begin(this.#storage, this.#directory, segment);
       const { addedBytes } = this.#copy;
@@ -152,11 +154,23 @@ class Mender {
     }
   }
 
-  /** Of a segment that isn't there, all that can be done is to say so once. */
-  async #note(segment: string, detail: string): Promise<void> {
+  loss({ offset }: GapEntry, { damages, blanks }: LossCause): void {
+    if (damages === undefined && !blanks) this.#lostBefore = offset + 1;
+  }
+
+  async end(): Promise<void> {
+    const before = this.#lostBefore;
+    if (before === 0) return;
+    const detail = `readings are lost before offset ${before} without a trace of damage`;
+    await this.#note(lostNote(before), '', detail);
+  }
+
+  /** Of what isn't there, all that can be done is to say so once. */
+  async #note(name: string, segment: string, detail: string): Promise<void> {
     const aside = `${this.#directory}/${ASIDE}`;
-    const note = `${aside}/${missingNote(segment)}`;
+    const note = `${aside}/${name}`;
     await this.#storage.ensureDirectory(aside);
+    if ((await this.#storage.list(aside)).includes(name)) return;
     try {
       const file = await this.#storage.open(note, 'create');
       try {
@@ -166,7 +180,6 @@ class Mender {
         await file.close();
       }
     } catch (error) {
-      if (systemCode(error) === 'EEXIST') return;
       throw copyFault(this.#directory, segment, error);
     }
     await this.#storage.syncDirectory(aside);

@@ -1,8 +1,8 @@
 /**
  * Goes through a segment line by line with one buffer, whatever the file's size.
  *
- * A damaged line costs that line alone. When it was its line feed that was damaged, the line before is still
- * found whole by its checksum, and the next one begins where it ends.
+ * A damaged line costs that line alone. When its line feed was damaged too, the lines on both sides are still found
+ * whole by their checksums.
  */
 import type { StorageFile } from '../ports.js';
 import { checksumHolds, type Line, type LineReader } from './line-reader.js';
@@ -13,6 +13,9 @@ const BUFFER_BYTES = 256 * 1024;
 const LINE_FEED = 0x0a;
 const SPACE = 0x20;
 const LINE_BEGIN = 0x7b;
+/** Each costs a checksum. */
+const MAX_TRIES = 64;
+const LINE_BEGINS = Buffer.from('{"');
 const TRAILER_BEGIN = Buffer.from(',"c":"');
 
 /** `torn`: the file ends within the line; `blank`: nothing but spaces, where repair has taken damage out. */
@@ -81,7 +84,7 @@ export class Scanner {
       const line = this.#reader.parse(this.#buffer, this.#at, feed);
       if (line) return this.#found(line, feed + 1);
       if (this.#isBlank(feed)) return this.#found('blank', feed + 1);
-      return this.#salvage(feed + 1) ?? this.#found('damaged', feed + 1);
+      return this.#salvage(feed + 1) ?? this.#found('damaged', this.#innerLine(feed) ?? feed + 1);
     }
     if (this.#ended) return this.#salvage(this.#end) ?? this.#found('torn', this.#end);
     // Longer than any line: no use in waiting for its end.
@@ -114,6 +117,18 @@ export class Scanner {
     return at === end;
   }
 
+  /** Where a sound line begins that ends at `feed`, when the line feed before it is among the damage. */
+  #innerLine(feed: number): number | undefined {
+    const buffer = this.#buffer;
+    let at = Math.max(this.#at + 1, feed - MAX_LINE_BYTES);
+    for (let tries = 0; tries < MAX_TRIES && at < feed; tries++, at++) {
+      at = buffer.indexOf(LINE_BEGINS, at);
+      if (at < 0 || at >= feed) return undefined;
+      if (checksumHolds(buffer, at, feed) && this.#reader.parse(buffer, at, feed)) return at;
+    }
+    return undefined;
+  }
+
   /** Looks within [#at, end) for a sound line that isn't followed by a line feed. */
   #salvage(end: number): Scanned | undefined {
     const buffer = this.#buffer;
@@ -124,7 +139,11 @@ export class Scanner {
       if (trailer < 0 || stop > end || stop - this.#at > MAX_LINE_BYTES) return undefined;
       if (!checksumHolds(buffer, this.#at, stop)) continue;
       const line = this.#reader.parse(buffer, this.#at, stop);
-      if (!line || stop >= end) return line && this.#found(line, end);
+      if (!line) return undefined;
+      if (stop >= end) {
+        this.feed = 'cut';
+        return this.#found(line, end);
+      }
       // When the byte in its place begins the next line, the line feed has been cut out.
       const cut = buffer[stop] === LINE_BEGIN && (stop + 1 >= end || buffer[stop + 1] !== LINE_BEGIN);
       if (buffer[stop] !== LINE_FEED) this.feed = cut ? 'cut' : 'damaged';

@@ -31,23 +31,31 @@ export async function readHeader(
   }
 }
 
-/** What the sound marks of a segment say. */
+/**
+ * What the sound marks of a segment say. Whatever stands before a mark that says of anything to be synced was synced:
+ * a batch begins where the synced bytes end. So this holds even where bytes have been cut out or put in.
+ */
 export interface Marks {
   /** Bytes that are known to have been synced. */
   synced: number;
-  /** Bytes that had been synced before the last mark, and are not there any more. */
+  /** Bytes that had been synced before the last mark, and are not there any more … */
   missingBytes: number;
+  /** … as the mark that stands here shows first. */
+  missedAt: number;
 }
 
 /** Goes through the whole file. */
 export async function readMarks(file: StorageFile, lines: LineReader): Promise<Marks> {
   const scanner = new Scanner(file, lines, 0, await file.size());
-  const marks: Marks = { synced: 0, missingBytes: 0 };
+  const marks: Marks = { synced: 0, missingBytes: 0, missedAt: -1 };
   while (await scanner.fill()) {
     for (let line = scanner.take(); line !== undefined; line = scanner.take()) {
       if (typeof line !== 'object' || line.kind !== 'mark') continue;
-      if (line.synced <= scanner.at) marks.synced = Math.max(marks.synced, line.synced);
-      marks.missingBytes = Math.max(0, line.synced - scanner.at);
+      if (line.synced === 0) continue;
+      marks.synced = scanner.at;
+      const missing = line.synced - scanner.at;
+      if (missing > 0 && marks.missingBytes === 0) marks.missedAt = scanner.at;
+      marks.missingBytes = Math.max(0, missing);
     }
   }
   return marks;
@@ -62,7 +70,7 @@ export async function markedBytes(file: StorageFile, lines: LineReader): Promise
 export interface DurableEnd {
   /** Lines up to here had been synced … */
   bound: number;
-  /** … and behind it those up to this offset. */
+  /** … those up to this offset, wherever they stand; 0: not known. */
   last: number;
   /** How far to read. */
   to: number;
@@ -70,6 +78,7 @@ export interface DurableEnd {
   expectedBytes: number;
   /** As in `Marks`, where it is the marks that say. */
   missingBytes: number;
+  missedAt: number;
 }
 
 /**
@@ -84,15 +93,16 @@ export async function durableEnd(
   known?: number,
   strict = false,
 ): Promise<DurableEnd> {
-  if (known !== undefined) return { bound: known, last: 0, to: known, expectedBytes: known, missingBytes: 0 };
+  const none = { missingBytes: 0, missedAt: -1 };
+  if (known !== undefined) return { bound: known, last: 0, to: known, expectedBytes: known, ...none };
   const header = await nextHeader({ storage, directory, segments }, first, strict);
   if (header?.previous?.first !== first) {
-    const { synced, missingBytes } = await readMarks(file, lines);
-    return { bound: synced, last: 0, to: synced, expectedBytes: synced, missingBytes };
+    const { synced, ...missing } = await readMarks(file, lines);
+    return { bound: synced, last: 0, to: await file.size(), expectedBytes: synced, ...missing };
   }
   const { bytes, last } = header.previous;
   const to = await file.size();
-  return { bound: bytes, last, to, expectedBytes: bytes, missingBytes: 0 };
+  return { bound: bytes, last, to, expectedBytes: bytes, ...none };
 }
 
 /** The first sound header behind a segment: those of segments that were given up at once may be torn. */
