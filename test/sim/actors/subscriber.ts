@@ -143,9 +143,10 @@ export class SubscriberMachine {
       if (this.#life !== life) return;
       this.#life = undefined;
       this.#subscriber = undefined;
-      this.#startIn(1000 + 4000 * this.#chance.unit());
+      this.#startIn((1000 + 4000 * this.#chance.unit()) * 2 ** Math.min(this.#unusable, 5));
     });
     this.#world.trace.note(this.name, 'starts');
+    const { disk } = this.#options;
     this.#run(life).then(
       () => life.end(),
       error => {
@@ -156,7 +157,7 @@ export class SubscriberMachine {
           return;
         }
         life.end();
-        if (++this.#unusable >= MAX_UNUSABLE) this.#forget(true);
+        if (++this.#unusable >= MAX_UNUSABLE && !disk.refuses) this.#forget(true);
       },
     );
   }

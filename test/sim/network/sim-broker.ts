@@ -227,6 +227,8 @@ export class SimBroker implements Server {
   }
 
   #route(message: Stored): void {
+    if (this.#world.trace.on && message.topic.includes('/gateway/'))
+      this.#world.trace.note('broker', 'routes', `${message.topic} ${Buffer.from(message.payload)}`);
     if (message.retain) {
       if (message.payload.length === 0) this.#retained.delete(message.topic);
       else this.#retained.set(message.topic, message);
