@@ -65,6 +65,8 @@ export class Evidence {
   readonly #options: EvidenceOptions;
   readonly #stored = new Set<string>();
   readonly #perDevice = new Map<string, number>();
+  /** Devices of which there is a durable pair. */
+  readonly #proven = new Set<string>();
   readonly #waiting = new Map<string, Promise<EvidenceOutcome>>();
   #queue: Promise<unknown> = Promise.resolve();
   #bytes = 0;
@@ -113,8 +115,12 @@ export class Evidence {
       share >= MAX_FILES_PER_DEVICE ||
       (share > 0 && this.#bytes + expectedBytes > this.#options.maxBytes)
     ) {
-      this.#beyond++;
-      return Promise.resolve('full');
+      if (this.#proven.has(record.device)) {
+        this.#beyond++;
+        return Promise.resolve('full');
+      }
+      // What is there proves enough once it is there: the first is still being written, and may fail.
+      return this.#afterwards(name, () => this.store(record, held));
     }
     if (this.#waiting.size >= MAX_WAITING) return Promise.resolve('failed');
     this.#charge(record.device, 1, expectedBytes); // now, so that those that wait count too
@@ -130,6 +136,16 @@ export class Evidence {
     this.#waiting.set(name, writing);
     this.#queue = writing;
     return writing;
+  }
+
+  #afterwards(name: string, again: () => Promise<EvidenceOutcome>): Promise<EvidenceOutcome> {
+    if (this.#waiting.size >= MAX_WAITING) return Promise.resolve('failed');
+    const waiting = this.#queue.then(() => {
+      this.#waiting.delete(name);
+      return again();
+    });
+    this.#waiting.set(name, waiting);
+    return waiting;
   }
 
   /** Resolves when nothing waits any more. */
@@ -151,6 +167,7 @@ export class Evidence {
       try {
         this.#charge(match[1], 1, await file.size());
         this.#stored.add(name);
+        this.#proven.add(match[1]);
       } finally {
         await file.close();
       }
@@ -182,6 +199,7 @@ export class Evidence {
       return 'failed';
     }
     this.#stored.add(name);
+    this.#proven.add(device);
     this.#log.error('fork', { device, evidence: name });
     return 'stored';
   }
