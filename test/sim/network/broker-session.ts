@@ -1,6 +1,7 @@
 /**
  * What a broker keeps for one client id: subscriptions, what was sent and not acknowledged, what waits. As Mosquitto: at most
- * `maxInflight` unacknowledged, at most `maxQueued` waiting beside them, and what comes then is dropped.
+ * `maxInflight` unacknowledged, or as many as an MQTT 5 client takes; at most `maxQueued` waiting beside them, and what comes
+ * then is dropped.
  */
 import type { TopicFilter } from './topic-filter.js';
 
@@ -20,8 +21,8 @@ export interface Delivery {
 
 /** The connection that a session sends over. */
 export interface Outlet {
-  /** How many unacknowledged messages the client takes. */
-  readonly receiveMaximum: number;
+  /** How many unacknowledged messages the client takes; undefined: it can't say, on MQTT 3.1.1. */
+  readonly receiveMaximum: number | undefined;
   deliver(message: Stored, id: number, dup: boolean): void;
   close(reason: string): void;
 }
@@ -132,7 +133,7 @@ export class BrokerSession {
   }
 
   get #room(): number {
-    const most = Math.min(this.#limits.maxInflight, this.outlet?.receiveMaximum ?? 0);
+    const most = this.outlet?.receiveMaximum ?? this.#limits.maxInflight;
     return Math.max(0, most - this.inflight.length);
   }
 

@@ -62,8 +62,8 @@ export class MqttConnection implements Outlet {
     this.#up.send(() => server.connect(this));
   }
 
-  get receiveMaximum(): number {
-    return this.options.receiveMaximum;
+  get receiveMaximum(): number | undefined {
+    return this.options.five ? this.options.receiveMaximum : undefined;
   }
 
   // The client's end
