@@ -68,13 +68,13 @@ export class Retention {
 
   /**
    * The oldest ended when the next one began. When nothing tells when that was, because the medium or somebody has
-   * destroyed it, a later one says at least as late.
+   * destroyed it or it can't be read, a later one says at least as late.
    */
   async #tooOld(segments: readonly number[]): Promise<boolean> {
     const { retainMs } = this.#limits;
     if (retainMs <= 0) return false;
     for (const later of segments.slice(1)) {
-      const header = await readHeader(this.#ports.storage, this.#directory, later).catch(unlessGone);
+      const header = await readHeader(this.#ports.storage, this.#directory, later).catch(() => undefined);
       if (header !== undefined) return this.#ports.clock.now() - header.at > retainMs;
     }
     return false;

@@ -97,3 +97,14 @@ test('a segment that was removed by hand or has lost its header does not stop th
     t.is(journal.segmentCount, 1);
   }
 });
+
+test('a segment that can not be read any more does not stop those before it from going', async t => {
+  const clock = new TestClock();
+  const storage = await filled(clock);
+  const journal = await open(storage, { retainMs: 1 }, [], clock);
+  const names = [...storage.visible.keys()].sort();
+  storage.upset = (effect, _, path) => (effect === 'read' && path === names[2] ? 'EIO' : undefined);
+  await clock.pass(1000);
+  await journal.retain();
+  t.is(journal.segmentCount, 1);
+});
