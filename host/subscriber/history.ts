@@ -6,6 +6,7 @@
  * enough to tell whether a duplicate has the same bytes as the first (`RecentTags` remembers some for that).
  */
 import { gapBetween, type Gap as SealGap } from '../../firmware/seal/index.js';
+import { holesOf } from './holes.js';
 import { Intervals } from './intervals.js';
 
 /** Ranges kept for one epoch of a device. */
@@ -25,8 +26,8 @@ export type Taken = 'new' | 'seen' | 'stale';
 export interface Gap extends SealGap {
   readonly device: string;
   /**
-   * Nobody has been told of it. `start`: what came before the first reading ever had, wanted without knowing that there
-   * was anything; `within`: what is left of such a one above a reading that came.
+   * Nobody has been told of it. `start`: wanted without knowing that there was anything, because it came before the first
+   * reading ever had, or what was known of it is lost; `within`: what is left of such a one above a reading that came.
    */
   readonly quiet?: Quiet;
 }
@@ -136,6 +137,26 @@ export class History {
     device.gaps.push(gap);
     this.#changed.add(id);
     return gap;
+  }
+
+  /**
+   * Some of what was known has been lost: misses whatever lies between what is left.
+   * @param firstOf the first reading that is wanted of a device; undefined: nothing before the first one had
+   */
+  missHoles(firstOf: (device: string) => readonly [epoch: number, seq: number] | undefined): void {
+    for (const [id, device] of this.#devices) {
+      if (device.top === undefined) continue;
+      const told = device.gaps.filter(({ quiet }) => quiet === undefined);
+      device.gaps = holesOf(device, firstOf(id))
+        .slice(-MAX_GAPS)
+        .map(([[fromEpoch, fromSeq], [toEpoch, toSeq]]) => {
+          const gap: Gap = { device: id, fromEpoch, fromSeq, toEpoch, toSeq };
+          return told.some(other => within(gap, other.fromEpoch, other.fromSeq))
+            ? gap
+            : { ...gap, quiet: 'start' };
+        });
+      this.#changed.add(id);
+    }
   }
 
   /** Stops missing these readings: they are lost. Should they come after all, they are taken. */

@@ -17,15 +17,20 @@ import { endsEpoch } from './open.js';
 import type { StateModel } from './state-file.js';
 import { isGap, isHeld, isNumbers, isPlace, isRuns, isSnapshot, type Run } from './state-lines.js';
 
+export type FirstOf = (device: string) => readonly [epoch: number, seq: number] | undefined;
+
 export class Memory implements StateModel {
   readonly history: History;
   readonly held: Held;
+  readonly #firstOf: FirstOf;
   #runs: Run[] = [];
   #lines: unknown[] = [];
 
-  constructor(limits: HeldLimits, listener: GapListener) {
+  /** @param firstOf the first reading that is wanted of a device; undefined: whatever comes first */
+  constructor(limits: HeldLimits, listener: GapListener, firstOf: FirstOf = () => undefined) {
     this.history = new History(listener);
     this.held = new Held(limits);
+    this.#firstOf = firstOf;
   }
 
   take(reading: OpenedReading): ReturnType<History['take']> {
@@ -36,11 +41,12 @@ export class Memory implements StateModel {
     return taken;
   }
 
-  /** Wants what came before the first reading of a device, from (epoch, seq) on. */
-  missBefore(device: string, epoch: number, seq: number): void {
-    if (this.history.missBefore(device, epoch, seq) === undefined) return;
+  /** Wants what came before the first reading of a device. */
+  missBefore(device: string): void {
+    const first = this.#firstOf(device);
+    if (first === undefined || this.history.missBefore(device, ...first) === undefined) return;
     this.#flushRuns();
-    this.#lines.push({ b: [device, epoch, seq] });
+    this.#lines.push({ b: [device, ...first] });
   }
 
   giveUp(gap: Gap): void {
@@ -67,6 +73,11 @@ export class Memory implements StateModel {
     const lines = this.#lines;
     this.#lines = [];
     return lines;
+  }
+
+  /** Lines have been lost: what they said to be had may be missing. */
+  damaged(): void {
+    this.history.missHoles(this.#firstOf);
   }
 
   /** False for what is none of our lines, although its checksum was right. */

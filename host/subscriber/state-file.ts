@@ -22,6 +22,8 @@ import type { Log, Storage, StorageFile } from '../ports.js';
 export interface StateModel {
   /** Takes a line of a snapshot or of what happened since; false when it makes no sense. */
   apply(line: unknown): boolean;
+  /** After the last line: some were damaged. */
+  damaged?(): void;
   /** Lines that say all that is known. */
   snapshot(): Iterable<unknown>;
 }
@@ -161,6 +163,7 @@ export class StateFile {
 /** Applies the newest whole file; returns the highest generation there is a file of. */
 async function load({ storage, log }: StatePorts, directory: string, model: StateModel): Promise<number> {
   const names = (await storage.list(directory)).filter(name => NAME.test(name)).reverse();
+  let lost = false;
   for (const name of names) {
     const path = `${directory}/${name}`;
     const { lines, damaged, whole } = parse(await readFile(storage, path));
@@ -171,9 +174,11 @@ async function load({ storage, log }: StatePorts, directory: string, model: Stat
       log.error('subscriber-state-damaged', { file: path, lines: wrong, kept: `${name}.damaged` });
       await storage.rename(path, `${path}.damaged`);
     }
+    lost ||= wrong > 0;
     // A damaged snapshot may lack what an older file still says.
     if (whole && wrong === 0) break;
   }
+  if (lost) model.damaged?.();
   return names.length === 0 ? 0 : Number(NAME.exec(names[0])![1]);
 }
 

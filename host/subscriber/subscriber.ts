@@ -104,9 +104,13 @@ export class Subscriber {
       maxCount: options.maxHeld ?? MAX_HELD,
       maxBytes: options.maxHeldBytes ?? MAX_HELD_BYTES,
     };
-    this.#memory = new Memory(limits, (event, gap) => {
-      if (gap.quiet === undefined || event === 'forgotten') this.#gap(STAGES[event], gap);
-    });
+    this.#memory = new Memory(
+      limits,
+      (event, gap) => {
+        if (gap.quiet === undefined || event === 'forgotten') this.#gap(STAGES[event], gap);
+      },
+      device => this.#firstPlace(device),
+    );
     this.#repair = new Repair(
       ports,
       options.broker.clientId,
@@ -284,10 +288,7 @@ export class Subscriber {
     // A copy of one that was had says nothing of where its device is: anybody may have sent it.
     if (taken === 'new' && further && this.#siteOf.get(device) !== site) this.#siteOf.set(device, site);
     this.#repair.heard(device, site, further);
-    if (before === undefined && this.#options.from !== 'now') {
-      const first = this.#firstPlace(device);
-      if (first !== undefined) this.#memory.missBefore(device, ...first);
-    }
+    if (before === undefined) this.#memory.missBefore(device);
     if (taken === 'stale') {
       this.#ports.sink.report({ kind: 'stale', device, epoch, seq });
       return;
@@ -370,12 +371,12 @@ export class Subscriber {
   #placeAfter(device: string): Place | undefined {
     const top = this.#memory.history.topOf(device);
     if (top !== undefined) return top.final ? [top.epoch + 1, 0] : [top.epoch, top.seq + 1];
-    return this.#options.from === 'now' ? undefined : this.#firstPlace(device);
+    return this.#firstPlace(device);
   }
 
-  /** The first reading that the keyring can verify. */
+  /** The first reading that is wanted: the first that the keyring can verify; undefined: whatever comes first. */
   #firstPlace(device: string): Place | undefined {
-    const entry = this.#ports.keyring.get(device);
+    const entry = this.#options.from === 'now' ? undefined : this.#ports.keyring.get(device);
     return entry && [entry.sdk === undefined ? entry.epoch : 0, 0];
   }
 

@@ -255,6 +255,11 @@ export class Fetcher {
         !(end !== undefined && compare(job.next, [end.epoch, end.seq]) > 0);
       if (!here && job !== turn) continue;
       job.unheard = before === undefined && began.complete;
+      if (before !== undefined && compare([before.epoch, before.seq], job.next) < 0) job.came(before);
+      if (job.over) {
+        this.#settle(job);
+        continue;
+      }
       const others = jobs.get(device);
       if (others === undefined) jobs.set(device, [job]);
       else others.push(job);

@@ -57,6 +57,7 @@ export class Job {
     const place: Place = [entry.epoch, entry.seq];
     if (compare(place, this.next) < 0) {
       this.unheard = false;
+      this.came(entry);
       return false;
     }
     // A sovereign-sdk epoch begins at reading 1, after one that ended without a word.
@@ -99,6 +100,11 @@ export class Job {
     } else this.missing.push({ from: this.next, to: end, why });
     this.#reach(end);
     if (this.missing.length >= MAX_MISSING) this.over = true;
+  }
+
+  /** The device has come as far as this, before what the range lacks: if its epoch ended there, nothing follows in it. */
+  came({ epoch, final }: { epoch: number; final: boolean }): void {
+    if (final && epoch === this.next[0]) this.#reach([epoch + 1, 0]);
   }
 
   /** A segment has been gone through in which the device came as far as `to`. */

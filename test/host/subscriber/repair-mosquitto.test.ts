@@ -10,9 +10,9 @@ import { subscribe, TestKeyring, temporaryDirectory } from './support.js';
 const clock = hurried(20);
 
 for (const protocol of ['5', '3.1.1'] as const) {
-  test(`MQTT ${protocol}: the broker keeps ten messages for an absent subscriber: the rest is fetched`, async t => {
+  test(`MQTT ${protocol}: the broker keeps fifty messages for an absent subscriber: the rest is fetched`, async t => {
     if (!needs(t, 'mosquitto')) return;
-    const broker = await Mosquitto.start(['max_queued_messages 10', 'max_inflight_messages 10']);
+    const broker = await Mosquitto.start(['max_queued_messages 50']);
     t.teardown(() => broker.stop());
     const devices = [1, 2, 3].map(number => new TestDevice(number));
     const keyring = new TestKeyring(...devices);
@@ -31,7 +31,7 @@ for (const protocol of ['5', '3.1.1'] as const) {
     const second = await subscribe(t, broker.url, directory, keyring, { protocol, clock });
     // Two of the devices are silent for ever: their tails show no gap.
     await add(entries(devices[0], 1));
-    await until(() => second.sink.printed.length === 901, 'all of them');
+    await until(() => second.sink.printed.length === 901, 'all of them', 60_000);
     t.deepEqual(second.sink.places.sort(), [...[1, 2, 3].flatMap(n => places(n, 300, 5)), '01/1/305'].sort());
     t.deepEqual(
       second.sink.told('gap').filter(text => /final|forgotten/.test(text)),
@@ -61,7 +61,7 @@ test('a broker that forgets everything, and a subscriber that was away meanwhile
     await broker.run();
     count += 160;
   }
-  await until(() => sink.printed.length === count, 'all of them');
+  await until(() => sink.printed.length === count, 'all of them', 60_000);
   t.is(new Set(sink.places).size, count);
   t.deepEqual(
     sink.told('gap').filter(text => /final|forgotten/.test(text)),
@@ -96,7 +96,7 @@ test('a subscriber that has lost its state gets back what the journal holds; one
   await until(() => again.sink.told('connection').length === 1, 'online');
   // One device goes on, the other one is silent for ever.
   await add(entries(devices[0], 3));
-  await until(() => again.sink.printed.length === 303, 'all of them');
+  await until(() => again.sink.printed.length === 303, 'all of them', 60_000);
   t.deepEqual(again.sink.places.sort(), [...places(1, 203), ...places(2, 100)].sort());
   t.deepEqual(again.sink.told('gap'), []);
   t.true(now.sink.places.includes('01/1/202'));

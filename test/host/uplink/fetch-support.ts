@@ -65,6 +65,17 @@ export async function fetching(t: ExecutionContext, more: Partial<UplinkOptions>
     const sealed = sent.filter(({ message }) => message.topic.endsWith('/sealed'));
     return { sealed, fetched, results: fetched.flatMap(({ results }) => results) };
   };
+  /** Lets time pass until so many requests are answered. */
+  const answered = async (count: number) => {
+    const done = () =>
+      broker.sent.filter(({ message }) => {
+        const fetched = message.topic.endsWith('/fetched') ? decodeFetched(message.payload) : undefined;
+        return fetched?.done === true;
+      }).length;
+    for (let tries = 0; done() < count && tries < 2000; tries++) await settle(50);
+    t.is(done(), count);
+    await settle(200);
+  };
   const ask = (ranges: FetchRange[], id = 'r1', asker = 'me') =>
     broker.deliver(FETCH, encodeRequest({ id, asker, ranges }));
   const drained = async () => {
@@ -72,7 +83,21 @@ export async function fetching(t: ExecutionContext, more: Partial<UplinkOptions>
     t.true(uplink.state.drained);
     await settle(100);
   };
-  return { drained, directory, journal, uplink, broker, clock, cursor, log, settle, add, heard, ask };
+  return {
+    drained,
+    directory,
+    journal,
+    uplink,
+    broker,
+    clock,
+    cursor,
+    log,
+    settle,
+    answered,
+    add,
+    heard,
+    ask,
+  };
 }
 
 export type Fetching = Awaited<ReturnType<typeof fetching>>;

@@ -6,7 +6,7 @@ import { TestDevice } from './support.js';
 const range = (device: TestDevice, from: Place, to?: Place): FetchRange => ({ device: device.id, from, to });
 
 test('what a range holds is sent again, in order, and then told', async t => {
-  const { uplink, broker, drained, settle, add, heard, ask } = await fetching(t);
+  const { uplink, broker, drained, answered, add, heard, ask } = await fetching(t);
   const [one, two] = [new TestDevice(1), new TestDevice(2)];
   const first = entries(one, 60);
   for (let i = 0; i < 60; i++) await add(first[i], two.entry());
@@ -17,7 +17,7 @@ test('what a range holds is sent again, in order, and then told', async t => {
   t.is(heard().sealed.length, 120);
   const { cursor } = uplink.state;
   await ask([range(one, [1, 7], [1, 42])]);
-  await settle();
+  await answered(1);
   const { sealed, fetched } = heard();
   t.deepEqual(
     sequences(sealed, first),
@@ -42,7 +42,7 @@ test('what a range holds is sent again, in order, and then told', async t => {
 });
 
 test('what is not held is told with the reason', async t => {
-  const { uplink, drained, settle, add, heard, ask, journal } = await fetching(t);
+  const { uplink, drained, answered, add, heard, ask, journal } = await fetching(t);
   const one = new TestDevice(1);
   const stranger = new TestDevice(9);
   const readings = entries(one, 40);
@@ -61,7 +61,7 @@ test('what is not held is told with the reason', async t => {
     range(stranger, [1, 0], [1, 9]),
     range(stranger, [0, 0]),
   ]);
-  await settle();
+  await answered(1);
   const { sealed, results } = heard();
   t.deepEqual(
     results.map(({ range: { from }, sent, reached, missing }) => [from, sent, reached, missing]).sort(),
