@@ -28,6 +28,7 @@ export interface DurablePlace {
 
 export const MAX_RANGES = 8;
 const SLOT_BYTES = 512;
+const READ_TRIES = 3;
 
 interface Slot {
   generation: number;
@@ -164,8 +165,12 @@ async function openSlot(storage: Storage, path: string, present: boolean): Promi
 
 async function readSlot(file: StorageFile): Promise<Slot | undefined> {
   const bytes = Buffer.alloc(SLOT_BYTES);
-  const length = await file.read(bytes, 0).catch(() => 0);
-  return decodeSlot(bytes.subarray(0, length));
+  // Without the newer slot much is published again: an error that passes is no reason for that.
+  for (let tries = 1; ; tries++) {
+    const length = await file.read(bytes, 0).catch(() => -1);
+    if (length < 0 && tries < READ_TRIES) continue;
+    return decodeSlot(bytes.subarray(0, Math.max(0, length)));
+  }
 }
 
 function encodeSlot(slot: Slot): Uint8Array {

@@ -145,3 +145,17 @@ test('a place that no cursor writes is not sound, although its checksum is right
   }
   t.is(slot(`${body('[]')},"x":1`), undefined);
 });
+
+test('an error on reading that passes does not send the cursor back', async t => {
+  const storage = new FaultyStorage();
+  const cursor = await Cursor.open(storage, '/cursors', 'uplink');
+  for (const offset of [10, 20, 30]) await cursor.save(offset);
+  await cursor.close();
+  for (const failing of ['a', 'b']) {
+    const after = storage.afterCrash('visible');
+    let errors = 2;
+    after.upset = (effect, _, path) =>
+      effect === 'read' && path.endsWith(failing) && errors-- > 0 ? 'EIO' : undefined;
+    t.is((await Cursor.open(after, '/cursors', 'uplink')).offset, 30);
+  }
+});
