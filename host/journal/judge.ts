@@ -38,10 +38,12 @@ export class LineJudge {
   #losses = new LossFinder();
   #facts: SegmentFacts = { first: 0, limit: 0, bound: 0, last: 0 };
   #header: HeaderLine | undefined;
-  /** Lines of the snapshot: sound ones, and how many are damaged or blank. It counts when it is whole. */
+  /**
+   * Lines of the snapshot: sound ones, and how many are damaged or blank. Positions count only together: a line of
+   * another snapshot would be a false position.
+   */
   #snapshot: DeviceLine[] = [];
   #unsound = 0;
-  #wholeSnapshot = false;
   /** The snapshot is over. */
   #body = false;
   /** Its header speaks of another segment: so does its snapshot. */
@@ -75,7 +77,6 @@ export class LineJudge {
     this.#header = undefined;
     this.#snapshot = [];
     this.#unsound = 0;
-    this.#wholeSnapshot = false;
     this.#body = false;
     this.#foreign = false;
   }
@@ -97,7 +98,8 @@ export class LineJudge {
       if (reason !== 'line') this.#lostOfSnapshot();
       this.damaged(reason, scanner, 'fails its checksum');
     } else if (line === 'blank') {
-      if (scanner.at === 0 || this.#inSnapshot()) this.#lostOfSnapshot();
+      const marksSnapshot = scanner.bytes === 1 && !this.#body;
+      if (scanner.at === 0 || this.#inSnapshot() || marksSnapshot) this.#lostOfSnapshot();
       this.#dark += scanner.bytes;
       this.#losses.blank();
     } else if (line.kind === 'header') {
@@ -113,6 +115,7 @@ export class LineJudge {
 
   /** A line past what is known to be synced, which the gateway takes up when it opens the journal; false: it doesn't. */
   tail(entry: Entry, scanner: Scanner): boolean {
+    this.#endSnapshot(scanner.at);
     if (!this.#fits(entry.offset)) return false;
     this.#onEntry(entry, scanner, false);
     return true;
@@ -120,10 +123,12 @@ export class LineJudge {
 
   /** A line of the header past what is known to be synced; false: it doesn't belong there. */
   tailHeader(line: HeaderLine | DeviceLine, scanner: Scanner): boolean {
-    const belongs =
-      line.kind === 'header' ? scanner.at === 0 && line.first === this.#facts.first : this.#inSnapshot();
-    if (belongs) this.line(line, scanner);
-    return belongs;
+    let belongs = this.#header ? this.#inSnapshot() : !this.#body && !this.#foreign;
+    if (line.kind === 'header') belongs = scanner.at === 0 && line.first === this.#facts.first;
+    if (!belongs) return false;
+    if (line.kind === 'header') this.#onHeader(line, scanner);
+    else this.#onDevice(line, scanner);
+    return true;
   }
 
   /** A line past what is known to be synced that can't be read: normal after a crash. */
@@ -212,12 +217,20 @@ export class LineJudge {
   #endSnapshot(at: number): void {
     if (this.#body) return;
     this.#body = true;
-    const { header, found } = { header: this.#header, found: this.#snapshot.length };
+    const [header, snapshot] = [this.#header, this.#snapshot];
     this.#snapshot = [];
-    if (!header || this.#wholeSnapshot) return;
+    if (!header) return;
+    const { first, bound } = this.#facts;
+    if (this.#unsound === 0 && snapshot.length === header.devices) {
+      for (const { device, position } of snapshot) {
+        this.#found(this.#losses.snapshot(device, position, header.at, first));
+      }
+      return;
+    }
     this.#losses.incomplete();
-    if (this.#unsound > 0 || at >= this.#facts.bound) return;
-    const detail = `the header announces ${header.devices} devices, ${found} are there`;
+    if (this.#unsound > 0 || at >= bound) return;
+    const detail = `the header announces ${header.devices} devices, ${snapshot.length} are there`;
+    // A blank line of one byte in its place says afterwards that it isn't whole.
     this.report('counts', at, 0, detail, undefined, 1);
   }
 
@@ -231,7 +244,6 @@ export class LineJudge {
     }
     this.#header = header;
     this.#losses.header();
-    this.#takeSnapshot();
     const { previous } = header;
     if (this.#passed > 0 && previous && previous.first > this.#passed) {
       const detail = `the segment before, ${segmentName(previous.first)}, with offsets to ${previous.last}`;
@@ -240,24 +252,11 @@ export class LineJudge {
   }
 
   #onDevice(line: DeviceLine, scanner: Scanner): void {
-    const header = this.#header;
-    if (this.#foreign || this.#body || (header && this.#snapshot.length >= header.devices)) {
+    if (this.#foreign || this.#body) {
       this.damaged('device', scanner, 'belongs to the snapshot of another segment');
       return;
     }
     this.#snapshot.push(line);
-    this.#takeSnapshot();
-  }
-
-  /** Positions count only together: a line of another snapshot would be a false position. */
-  #takeSnapshot(): void {
-    const header = this.#header;
-    if (!header || this.#unsound > 0 || this.#snapshot.length < header.devices) return;
-    this.#wholeSnapshot = true;
-    const { first } = this.#facts;
-    for (const { device, position } of this.#snapshot) {
-      this.#found(this.#losses.snapshot(device, position, header.at, first));
-    }
   }
 
   /** Whether an offset may stand here. */

@@ -53,6 +53,8 @@ export class LossFinder {
   readonly #seen: Seen = { holes: 0, damages: 0, blanks: 0 };
   /** What there had been when a snapshot named every device; undefined: some may be unknown. */
   #named: Seen | undefined;
+  /** What there had been at the last sound header: its snapshot says how things stood then. */
+  #atHeader: Seen = this.#seen;
   #begun = false;
 
   /** @param damages numbers that are used up already */
@@ -80,7 +82,8 @@ export class LossFinder {
 
   /** A sound header: its snapshot follows, and what it doesn't name hasn't been there before. */
   header(): void {
-    this.#named = { ...this.#seen };
+    this.#atHeader = { ...this.#seen };
+    this.#named = this.#atHeader;
   }
 
   /** The snapshot is damaged: an unknown device need not be a new one. */
@@ -93,13 +96,13 @@ export class LossFinder {
     const { epoch, seq, final } = position;
     const known = this.#places.get(device);
     if (known && comparePlaces(known.epoch, known.seq, epoch, seq + 1) >= 0) {
-      Object.assign(known, this.#seen);
+      Object.assign(known, this.#atHeader);
       return undefined;
     }
     const lost = known ? known.holes !== this.#seen.holes : this.#begun && this.#seen.holes > 0;
     const from = this.#from(known, epoch);
     const cause = this.#cause(known);
-    this.#places.set(device, { epoch, seq: seq + 1, final, ...this.#seen });
+    this.#places.set(device, { epoch, seq: seq + 1, final, ...this.#atHeader });
     // Nothing sound before it: what there was of the device isn't known.
     if (!lost)
       return !known && this.#seen.holes > 0 ? { device, cause, before: [epoch, seq + 1] } : undefined;

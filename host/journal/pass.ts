@@ -133,7 +133,7 @@ class Pass {
       const end = await durableEnd(view, first, file, this.#lines);
       const last = first === segments[segments.length - 1];
       const limit = segments[this.#index + 1] ?? Number.POSITIVE_INFINITY;
-      this.#judge.begin({ first, limit, bound: last ? size : end.bound, last: end.last });
+      this.#judge.begin({ first, limit, bound: end.bound, last: end.last });
       const scanner = new Scanner(file, this.#lines, 0, last ? size : end.to);
       const misplaced = new Misplaced(file, last ? end.bound : end.to);
       const tail = last ? new TailReader(segmentName(first), end.bound, size) : undefined;
