@@ -249,10 +249,11 @@ export class Fetcher {
       const { device } = job;
       const before = began.positions.get(device);
       const end = ends.get(device);
+      // Where nobody knows how far the device had come, earlier segments may hold what the range lacks.
       const here =
         job.fromSegment <= first &&
-        !(before !== undefined && compare(job.next, [before.epoch, before.seq]) <= 0) &&
-        !(end !== undefined && compare(job.next, [end.epoch, end.seq]) > 0);
+        (before === undefined ? began.complete : compare([before.epoch, before.seq], job.next) < 0) &&
+        (end === undefined || compare(job.next, [end.epoch, end.seq]) <= 0);
       if (!here && job !== turn) continue;
       job.unheard = before === undefined && began.complete;
       if (before !== undefined && compare([before.epoch, before.seq], job.next) < 0) job.came(before);
