@@ -6,24 +6,41 @@ import { fileURLToPath } from 'node:url';
 /** The program as `tsc` leaves it: the same code that rollup bundles, with source maps. */
 export const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'host', 'cli', 'main.js');
 
+export interface ProgramOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Takes the lines of standard output, which are kept in `lines` otherwise. */
+  readonly line?: (line: string) => void;
+  /** Hears the lines of standard error too. */
+  readonly says?: (line: string) => void;
+  /** A program and its arguments that runs ours, in the same process or as its child that dies with it. */
+  readonly wrap?: readonly string[];
+}
+
 /** `sovereign …` as a real process. */
 export class Program {
   readonly lines: string[] = [];
   /** The last 64 KiB of standard error. */
   errors = '';
+  readonly pid: number;
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
 
-  constructor(
-    args: readonly string[],
-    options: { cwd?: string; env?: NodeJS.ProcessEnv; line?: (line: string) => void } = {},
-  ) {
-    this.#child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...args], {
+  constructor(args: readonly string[], options: ProgramOptions = {}) {
+    const [program, ...rest] = [
+      ...(options.wrap ?? []),
+      process.execPath,
+      '--enable-source-maps',
+      MAIN,
+      ...args,
+    ];
+    this.#child = spawn(program!, rest, {
       cwd: options.cwd,
       env: { ...process.env, NO_COLOR: '1', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    this.pid = this.#child.pid ?? 0;
     createInterface({ input: this.#child.stdout! }).on('line', line => {
       if (options.line) options.line(line);
       else this.lines.push(line);
@@ -33,6 +50,13 @@ export class Program {
       this.errors = (this.errors + text).slice(-65_536);
       this.#wake();
     });
+    const { says } = options;
+    if (says) {
+      createInterface({ input: this.#child.stderr! }).on('line', line => {
+        says(line);
+        this.#wake();
+      });
+    }
     this.exited = new Promise(resolve => {
       this.#child.once('close', (code, signal) => {
         resolve({ code, signal });
@@ -83,7 +107,7 @@ export class Program {
 }
 
 /** Runs a command to its end. */
-export async function run(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
+export async function run(args: readonly string[], options: ProgramOptions = {}) {
   const program = new Program(args, options);
   const { code } = await program.exited;
   return { code, lines: program.lines, errors: program.errors };
