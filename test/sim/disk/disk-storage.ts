@@ -279,6 +279,6 @@ class DiskFile implements StorageFile {
       this.#storage.error('short');
       return short.below(bytes);
     }
-    return life.over ? disk.chance.below(bytes + 1) : bytes;
+    return life.over && disk.chance.unit() < 0.5 ? disk.chance.below(bytes + 1) : bytes;
   }
 }

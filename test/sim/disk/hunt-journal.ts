@@ -1,6 +1,8 @@
 /** `node build/test/sim/disk/hunt-journal.js [FROM [COUNT]]`: seeds of `runJournal`, one after another; stops at none. */
 import { runJournal } from './journal-run.js';
 
+const print = (text: string) => process.stdout.write(`${text}\n`);
+
 const from = Number(process.argv[2] ?? 1);
 const count = Number(process.argv[3] ?? 1000);
 const begun = process.cpuUsage();
@@ -16,14 +18,14 @@ for (let seed = from; seed < from + count; seed++) {
   events += run.world.events;
   for (const [kind, times] of run.world.faults.injected)
     injected.set(kind, (injected.get(kind) ?? 0) + times);
-  if (count === 1) console.log(run.world.trace.lines.join('\n'));
+  if (count === 1) print(run.world.trace.lines.join('\n'));
   if (run.failure === undefined) continue;
   failed++;
-  console.log(`seed ${seed}: ${count === 1 ? (run.failure as Error).stack : String(run.failure)}`);
+  print(`seed ${seed}: ${count === 1 ? (run.failure as Error).stack : String(run.failure)}`);
 }
 const { user, system } = process.cpuUsage(begun);
 const ms = (user + system) / 1000;
-console.log(
+print(
   `${count} seeds, ${failed} failed, ${lives} lives, ${cuts} power cuts, ${events} events, ${(ms / count).toFixed(1)} ms a seed`,
 );
-console.log(JSON.stringify(Object.fromEntries([...injected].sort())));
+print(JSON.stringify(Object.fromEntries([...injected].sort())));
