@@ -2,10 +2,14 @@
  * One YAML document against one schema: every problem at once, each with its line.
  * Used by the configuration and the keyring. Pure: text in, values out.
  */
-import { isMap, isNode, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import { isMap, isNode, isScalar, LineCounter, type Node } from 'yaml';
 import type { z } from 'zod';
 import { Fault } from '../fault.js';
 import { nearest } from './nearest.js';
+import { parseYaml, yamlMessage } from './yaml-text.js';
+
+/** More are not looked for: a text of nothing but mistakes must not cost minutes. */
+const MAX_PROBLEMS = 100;
 
 /** Where in a document: keys of maps and indices of sequences, from the root. */
 export type Path = readonly (string | number)[];
@@ -40,18 +44,11 @@ export function readDocument<T>(text: string, schema: z.ZodType<T>, options: Doc
     return { raw: undefined, problems: [problem], lineOf: () => 1 };
   }
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    schema: options.strings ? 'failsafe' : 'core',
-  });
   const lineAt = (offset: number) => lines.linePos(Math.min(offset, text.length)).line || 1;
-  const problems: Problem[] = [...document.errors, ...document.warnings].map(error => ({
-    line: lineAt(error.pos[0]),
-    text: error.code === 'DUPLICATE_KEY' ? duplicate(text, error.pos) : lowerFirst(error.message),
-  }));
-  // A text that is no YAML has no values worth judging; a key that stands twice does.
-  const readable = document.errors.every(error => error.code === 'DUPLICATE_KEY');
+  const yaml = parseYaml(text, options.strings ? 'failsafe' : 'core', lines, MAX_PROBLEMS);
+  const problems: Problem[] = yaml.problems.map(({ offset, text }) => ({ line: lineAt(offset), text }));
+  const { document } = yaml;
+  if (document === undefined) return { raw: undefined, problems: byLine(problems), lineOf: () => 1 };
 
   const lineOf = (path: Path): number => {
     let node: unknown = document.contents;
@@ -72,17 +69,19 @@ export function readDocument<T>(text: string, schema: z.ZodType<T>, options: Doc
     return lineAt(offset ?? 0);
   };
 
-  if (!readable) return { raw: undefined, problems: byLine(problems), lineOf };
   let raw: unknown;
   try {
     raw = document.toJS({ maxAliasCount: 100 }) ?? {};
   } catch (error) {
-    problems.push({ line: 1, text: lowerFirst(error instanceof Error ? error.message : String(error)) });
+    problems.push({ line: 1, text: yamlMessage(error) });
     return { raw: undefined, problems: byLine(problems), lineOf };
   }
   const result = schema.safeParse(raw);
   if (result.success) return { value: result.data, raw, problems: byLine(problems), lineOf };
-  for (const issue of result.error.issues) problems.push(...describe(issue, raw, schema, lineOf));
+  for (const issue of result.error.issues) {
+    if (problems.length >= MAX_PROBLEMS) break;
+    problems.push(...describe(issue, raw, schema, lineOf));
+  }
   return { raw, problems: byLine(problems), lineOf };
 }
 
@@ -93,10 +92,16 @@ export function problemsFault(
   problems: readonly Problem[],
   remedy: string,
 ): Fault {
-  const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
-  const list = byLine(problems).map(problem => `\n  ${file}:${problem.line}: ${problem.text}`);
+  const many = problems.length > MAX_PROBLEMS ? `more than ${MAX_PROBLEMS}` : problems.length;
+  const count = problems.length === 1 ? 'one problem' : `${many} problems`;
+  const shown = byLine(problems.slice(0, MAX_PROBLEMS));
+  const list = shown.map(problem => `\n  ${file}:${problem.line}: ${withoutKeys(problem.text)}`);
+  if (shown.length < problems.length) list.push('\n  and more');
   return new Fault(code, `${count} in ${file}${list.join('')}`, remedy);
 }
+
+/** What may be key material never stands in a message, whatever place it got to in a broken file. */
+const withoutKeys = (text: string) => text.replace(/[0-9a-fA-F]{32,}/g, '…');
 
 /** `links.serial[0].baud` */
 export function pathText(path: Path): string {
@@ -137,7 +142,7 @@ function describe(
   const path = issue.path.map(step => (typeof step === 'number' ? step : String(step)));
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(schema, path);
-    return issue.keys.map(key => {
+    return issue.keys.slice(0, MAX_PROBLEMS).map(key => {
       const near = nearest(key, known);
       const hint = near === undefined ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;
       return { line: lineOf([...path, key]), text: `${pathText([...path, key])}: unknown key; ${hint}` };
@@ -182,12 +187,6 @@ function unwrap(schema: unknown): unknown {
   return at;
 }
 
-function duplicate(text: string, [from, to]: readonly [number, number]): string {
-  const key = /^[^\s:]*/.exec(text.slice(from, Math.max(to, from + 64)))?.[0] ?? '';
-  return `${key}: stands twice in this map; keep one of the two`;
-}
-
 const keyText = (key: unknown) => (isScalar(key) ? String(key.value) : String(key));
 const startOf = (node: unknown) => (isNode(node) ? (node as Node).range?.[0] : undefined);
-const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
 const byLine = (problems: readonly Problem[]) => [...problems].sort((a, b) => a.line - b.line);

@@ -49,10 +49,9 @@ const device = z.strictObject({
   pending: text('true, or no such line', /^true$/).optional(),
   sdk: z
     .strictObject({
-      node: text(`a node name of at most ${MAX_NODE_BYTES} bytes`, /^[\s\S]+$/).refine(
-        node => new TextEncoder().encode(node).length <= MAX_NODE_BYTES,
-        { error: `a node name of at most ${MAX_NODE_BYTES} bytes` },
-      ),
+      node: text(`a node name of at most ${MAX_NODE_BYTES} bytes`, /^[\s\S]+$/).refine(node => isNode(node), {
+        error: `a node name of at most ${MAX_NODE_BYTES} bytes`,
+      }),
       key: text(
         `an even number of hex digits, at most ${2 * MAX_SDK_KEY_BYTES}`,
         /^([0-9a-fA-F]{2}){1,1024}$/,
@@ -227,7 +226,11 @@ function parseRendered(content: string): Keyring | undefined {
 }
 
 const soundSdk = (node: string, key: Uint8Array) =>
-  node !== '' && new TextEncoder().encode(node).length <= MAX_NODE_BYTES && key.length <= MAX_SDK_KEY_BYTES;
+  node !== '' && isNode(node) && key.length <= MAX_SDK_KEY_BYTES;
+
+/** A lone surrogate has no UTF-8: two such names would be one to the world, and no frame can bear them. */
+const isNode = (node: string) =>
+  new TextEncoder().encode(node).length <= MAX_NODE_BYTES && !/\p{Surrogate}/u.test(node);
 
 interface Conflict {
   readonly index: number;

@@ -219,3 +219,44 @@ test('settings of devices: by name or id, ordered, and every problem with its li
   t.is(problems(`${MINIMAL}devices: { "two words": { sources: {} } }`).length, 1);
   t.is(problems(`${MINIMAL}devices: { probe: { sources: { "a b": {} } } }`).length, 1);
 });
+
+test('a text that nests without end is refused before it can end the process', t => {
+  for (const deep of [
+    '['.repeat(200_000),
+    '{a: '.repeat(50_000),
+    '- '.repeat(100_000),
+    '? '.repeat(100_000),
+  ]) {
+    t.deepEqual(problems(deep), [`${FILE}:1: nested more deeply than anything here needs to be`]);
+  }
+});
+
+test('a text of nothing but mistakes is told by the first hundred', t => {
+  const unknown = Array.from({ length: 30_000 }, (_, i) => `k${i.toString(36)}:`).join('\n');
+  for (const text of [unknown, 'a: 1\n'.repeat(40_000), 'a: "\n'.repeat(40_000), '!a '.repeat(50_000)]) {
+    const found = problems(text);
+    t.true(found.length >= 100 && found.length <= 102, `${found.length}`);
+  }
+});
+
+test('keys are plain words, each once, and none that JavaScript reads in its own way', t => {
+  t.deepEqual(problems(`${MINIMAL}devices: { __proto__: { sources: {} } }\n`), [
+    `${FILE}:3: __proto__ is no key; expected a plain word`,
+  ]);
+  t.deepEqual(problems(`${MINIMAL}? [a]\n: 1\n`), [
+    `${FILE}:3: a collection is no key; expected a plain word`,
+  ]);
+  t.deepEqual(problems(`${MINIMAL}site: two\n`), [
+    `${FILE}:3: site: stands twice in this map; keep one of the two`,
+  ]);
+  t.deepEqual(problems(`${MINIMAL}---\nsite: two\n`), [
+    `${FILE}:3: a second document begins here; expected one`,
+  ]);
+});
+
+test('what YAML can not read is told without the piece of text, which may be a password', t => {
+  const text = `${MINIMAL}uplink:\n  broker: mqtt://x\n  username: u\n  "password": "hunter2" "hunter2"\n`;
+  const found = problems(text);
+  t.true(found.length > 0);
+  t.false(found.join().includes('hunter2'), found.join());
+});

@@ -133,3 +133,25 @@ for (const [name, [text, ...problems]] of Object.entries(bad))
     for (const problem of problems) t.regex(fault.message, problem);
     t.notRegex(fault.message, new RegExp(CHAIN));
   });
+
+test('a broken keyring is told by its lines, never by its keys', t => {
+  const { id } = device('a');
+  const whole = `version: 1\ndevices:\n${entry(id, 'a')}`;
+  for (const broken of [
+    `${whole}"x\n- chain: "${CHAIN}"\n`,
+    whole.replace('chain: ', 'chain: *'),
+    whole.replace('chain: ', `${CHAIN}: `),
+    whole.replace('chain: ', 'chain: !'),
+    whole.replace('version: 1', `version: ${CHAIN}`),
+    `devices: ] "${CHAIN}"\n`,
+  ]) {
+    const error = t.throws(() => Keyring.parse(broken, 'k'), { code: 'keyring-invalid' });
+    t.false(error.message.includes(CHAIN.slice(0, 20)), error.message);
+  }
+});
+
+test('a node name without UTF-8 is none', t => {
+  const sdk = (node: string) => `version: 1\ndevices:\n  - { name: n, sdk: { node: ${node}, key: 00 } }\n`;
+  t.is(Keyring.parse(sdk('"\\ud83c\\udf21"'), 'k').size, 1);
+  t.throws(() => Keyring.parse(sdk('"\\ud83c"'), 'k'), { code: 'keyring-invalid' });
+});
