@@ -78,6 +78,11 @@ export async function fetching(t: ExecutionContext, more: Partial<UplinkOptions>
   };
   const ask = (ranges: FetchRange[], id = 'r1', asker = 'me') =>
     broker.deliver(FETCH, encodeRequest({ id, asker, ranges }));
+  t.teardown(async () => {
+    const closed = uplink.close();
+    await settle(5000);
+    await closed;
+  });
   const drained = async () => {
     for (let tries = 0; !uplink.state.drained && tries < 1000; tries++) await settle(50);
     t.true(uplink.state.drained);
