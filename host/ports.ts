@@ -41,7 +41,7 @@ export interface Log {
 export interface Storage {
   /** The names in a directory, sorted; empty when it does not exist. */
   list(directory: string): Promise<string[]>;
-  /** Makes a directory (0700) with its parents and syncs the parents. */
+  /** Makes a directory (0700) with its parents, and syncs the parents, also of one that is there already. */
   ensureDirectory(directory: string): Promise<void>;
   /** Makes entries created, renamed or removed in a directory durable. */
   syncDirectory(directory: string): Promise<void>;

@@ -1,5 +1,4 @@
 /** A gateway over the ports of this machine. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BrokerAccess, readBrokerAccess } from '../config/load.js';
 import type { Config, MqttLinkConfig } from '../config.js';
@@ -108,7 +107,7 @@ async function mqttLinks(link: MqttLinkConfig, gateway: string, log: Log): Promi
 
 async function makeDataDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await new NodeStorage().ensureDirectory(directory);
   } catch (error) {
     throw new Fault(
       'data-not-writable',

@@ -11,6 +11,9 @@ const FLAGS = {
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 } as const;
 
+/** What directories say that belong to somebody else, or to a file system that nobody writes to. */
+const OTHERS = new Set(['EACCES', 'EPERM', 'EROFS', 'EINVAL', 'ENOTSUP']);
+
 export class NodeStorage implements LinkingStorage {
   async list(directory: string): Promise<string[]> {
     try {
@@ -23,11 +26,15 @@ export class NodeStorage implements LinkingStorage {
 
   async ensureDirectory(directory: string): Promise<void> {
     const first = await mkdir(directory, { recursive: true, mode: 0o700 });
-    if (first === undefined) return;
-    // Every directory that was made is an entry of the one above it.
-    for (let made = directory; ; made = dirname(made)) {
-      await this.syncDirectory(dirname(made));
-      if (made === first || made === dirname(made)) return;
+    // Every directory is an entry of the one above it; whoever made it earlier may have died before syncing that.
+    let own = first !== undefined;
+    for (let made = directory; made !== dirname(made); made = dirname(made)) {
+      try {
+        await this.syncDirectory(dirname(made));
+      } catch (error) {
+        if (own || !OTHERS.has(systemCode(error))) throw error;
+      }
+      if (made === first) own = false;
     }
   }
 

@@ -22,6 +22,22 @@ test('directories are made private, with their parents, and again without compla
   await storage.syncDirectory(path);
 });
 
+test('the parents of a directory are synced, also when it is there already: who made it may have died at once', async t => {
+  const base = await directory(t);
+  const synced: string[] = [];
+  class Watched extends NodeStorage {
+    override syncDirectory(path: string): Promise<void> {
+      synced.push(path);
+      return super.syncDirectory(path);
+    }
+  }
+  for (let i = 0; i < 2; i++) {
+    synced.length = 0;
+    await new Watched().ensureDirectory(join(base, 'a', 'b'));
+    t.deepEqual(synced.slice(0, 3), [join(base, 'a'), base, join(base, '..')]);
+  }
+});
+
 test('create is exclusive and private; update and read need the file', async t => {
   const path = join(await directory(t), 'f');
   await t.throwsAsync(storage.open(path, 'read'), { code: 'ENOENT' });
