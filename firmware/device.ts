@@ -11,7 +11,7 @@ import type { Board, Observer, Random, Rtc, Uptime, Wire } from './ports.js';
 import { Retained } from './retained.js';
 import { Rotation } from './rotation.js';
 import type { Digest, Hello, Mac, RecordWriter } from './seal/index.js';
-import { FrameDecoder, Kind, label, MAX_MESSAGE_BYTES, Sealer, utf8 } from './seal/index.js';
+import { FrameDecoder, Kind, label, MAX_MESSAGE_BYTES, NONCE_BYTES, Sealer, utf8 } from './seal/index.js';
 import type { MessageReader } from './seal/message-reader.js';
 import { Sender } from './sender.js';
 import type { Source } from './sensors/source.js';
@@ -65,12 +65,14 @@ export class Device implements SessionHandler {
   readonly #labels = {
     reason: label('reason'),
     firmware: label('firmware'),
+    nonce: label('nonce'),
     next: label('next-sequence', 'count'),
     memory: label('free-memory', 'B'),
     backlog: label('backlog', 'count'),
     losses: label('losses', 'count'),
   };
   readonly #reasons: { restart: Uint8Array; rotation: Uint8Array; advance: Uint8Array; firmware: Uint8Array };
+  readonly #nonce = new Uint8Array(NONCE_BYTES);
   #started = false;
   #heartbeatAtMs = 0;
   #lossAtMs = 0;
@@ -344,6 +346,9 @@ export class Device implements SessionHandler {
     const records = this.#begin(nowMs, Kind.start);
     records.text(this.#labels.reason, reason);
     records.text(this.#labels.firmware, this.#reasons.firmware);
+    // Two boards that began with one memory never seal alike: a receipt for one of them frees nothing of the other.
+    this.#ports.random.fill(this.#nonce);
+    records.data(this.#labels.nonce, this.#nonce);
     this.#seal(Kind.start);
   }
 
