@@ -134,8 +134,11 @@ export class Repair {
 
   /** Watches exactly these gaps of a device. */
   keep(device: string, gaps: readonly Gap[], site: string | undefined): void {
-    const now = this.#clock.monotonic();
-    this.#watch.keep(device, gaps, site, () => now + this.#grace());
+    let dueAt: number | undefined;
+    this.#watch.keep(device, gaps, site, () => {
+      dueAt ??= this.#clock.monotonic() + this.#grace();
+      return dueAt;
+    });
     if (gaps.length > 0) this.#wake(MIN_GRACE_MS);
   }
 
@@ -166,7 +169,11 @@ export class Repair {
         this.#tails.answered(gateway, result, place, now);
       } else this.#answered(gateway, result, now);
     }
-    if (busy) this.#postpone(question, now);
+    if (busy) {
+      for (const range of question.ranges.values())
+        for (const watched of this.#within(range)) askedOf(watched, gateway.key).unanswered = 0;
+      this.#postpone(question, now);
+    }
     question.until = now + ANSWER_MS;
     if (done || question.ranges.size === 0) {
       this.#questions.delete(id);
@@ -197,7 +204,7 @@ export class Repair {
       const to = toOf(watched.gap);
       const asked = askedOf(watched, gateway.key);
       asked.unanswered = 0;
-      const passed = watched.heads.get(gateway.key) === 'passed';
+      const passed = !belongsTo(watched, gateway) || watched.heads.get(gateway.key) === 'passed';
       for (const part of missing) {
         // One that has never had it may still get it, unless it has nothing more to publish.
         if (part.why === 'queued' || part.why === 'unread' || (part.why === 'later' && !passed)) continue;
