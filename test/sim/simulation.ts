@@ -18,6 +18,7 @@ import { SubscriberMachine } from './actors/subscriber.js';
 import { JournalCheck } from './checks/journal.js';
 import { Ledger } from './checks/ledger.js';
 import { PublishCheck } from './checks/publish-order.js';
+import { SessionCheck } from './checks/sessions.js';
 import { SubscriberCheck } from './checks/subscriber.js';
 import { Disk } from './disk/disk.js';
 import type { FaultKind } from './kernel/fault-kinds.js';
@@ -122,6 +123,11 @@ export class Simulation {
     this.gateway = this.#makeGateway();
     this.#makeSubscribers();
     if (scenario.attacker) {
+      const sessions = new SessionCheck(
+        world,
+        scenario.boards.map((_, i) => deviceKeys(i)),
+      );
+      for (const port of [...this.#serial, this.#tcp]) sessions.watch(port);
       new Attacker(world, {
         ports: [...this.#serial, this.#tcp, this.#sdk],
         broker: this.broker,

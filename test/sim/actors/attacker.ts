@@ -13,6 +13,9 @@ import {
   FrameType,
   fromHex,
   label,
+  MessageReader,
+  MessageWriter,
+  NONCE_BYTES,
   Sealer,
 } from '../../../firmware/seal/index.js';
 import { nodeDigest } from '../../../host/node/digest.js';
@@ -70,7 +73,11 @@ export class Attacker {
         recorded.push(bytes);
       };
     }
-    faults.arrivals('attack-link-forge', chance => this.#onLink(chance, () => this.#forgedFrames(chance)));
+    faults.arrivals('attack-link-forge', chance =>
+      this.#onLink(chance, port =>
+        port.kind === 'sdk' ? this.#forgedLines(chance) : this.#forgedFrames(chance),
+      ),
+    );
     faults.arrivals('attack-link-replay', chance => this.#replay(chance));
     faults.arrivals('attack-link-flood', chance => this.#flood(chance));
     if (this.#options.broker === undefined) return;
@@ -83,8 +90,9 @@ export class Attacker {
   // On links
 
   /** Sends on a connection of his own, or puts bytes onto somebody else's. */
-  #onLink(chance: SeededRandom, chunks: () => Uint8Array[]): void {
+  #onLink(chance: SeededRandom, made: (port: GatewayPort) => Uint8Array[]): void {
     const port = this.#port(chance);
+    const chunks = () => made(port);
     const open = port.connections;
     if (open.length > 0 && (port.kind === 'serial' || chance.unit() < 0.6)) {
       const connection: LinkConnection = open[chance.below(open.length)];
@@ -98,7 +106,9 @@ export class Attacker {
         for (const bytes of chunks()) socket.send(bytes);
       },
       down: () => {},
-      data: () => {},
+      data: bytes => {
+        if (port.kind === 'tcp' && chance.unit() < 0.5) this.#answer(chance, socket, bytes);
+      },
     });
     this.#world.after(1000 + 60_000 * chance.unit(), () =>
       chance.unit() < 0.5 ? socket.close() : socket.vanish(),
@@ -137,6 +147,38 @@ export class Attacker {
         return Array.from({ length: 5 }, () => this.#frame(this.#forgedReading(chance)));
       });
     }
+  }
+
+  /** Says hello in a device's name, with a key that is none, or with a hello that was overheard. */
+  #answer(chance: SeededRandom, socket: DeviceSocket, bytes: Uint8Array): void {
+    const reader = new MessageReader();
+    for (const { type, body } of framesOf(bytes)) {
+      if (type !== FrameType.challenge || reader.parseChallenge(body, 0, body.length) !== '') continue;
+      const device = new Uint8Array(NONCE_BYTES);
+      chance.fill(device);
+      const key = new Uint8Array(32);
+      chance.fill(key);
+      const { devices } = this.#options;
+      const id = fromHex(devices[chance.below(devices.length)])!;
+      const writer = new MessageWriter();
+      const gateway = body.slice(reader.gwNonceAt, reader.gwNonceAt + NONCE_BYTES);
+      const epoch = chance.below(10);
+      const oldest = chance.unit() < 0.5 ? { epoch, seq: chance.below(1000) } : undefined;
+      const facts = { epoch, next: 1000, oldest, backlog: 0, losses: 0, firmware: 'x', restart: 'x' };
+      const length = writer.hello(nodeDigest.hmac(key), id, { gateway, device }, facts);
+      const hello = writer.buffer.slice(writer.start, writer.start + length);
+      socket.send(this.#frame({ type: FrameType.up, body: hello }));
+    }
+  }
+
+  /** Lines of sovereign-sdk sensors with another digit somewhere. */
+  #forgedLines(chance: SeededRandom): Uint8Array[] {
+    const lines = this.#recorded.up.filter(bytes => bytes[0] === 0x7b);
+    if (lines.length === 0) return [noise(chance, 200)];
+    const line = Uint8Array.from(lines[chance.below(lines.length)]);
+    const digits = [...line.keys()].filter(i => line[i] >= 0x31 && line[i] <= 0x39);
+    if (digits.length > 0) line[digits[chance.below(digits.length)]] = 0x31 + chance.below(9);
+    return [line];
   }
 
   #forgedFrames(chance: SeededRandom): Uint8Array[] {

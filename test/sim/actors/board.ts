@@ -110,6 +110,8 @@ export class Board {
   #epochChecked = -1;
   /** What it must have: sealed or found at boot, and neither freed nor lost. */
   readonly #held = new Set<Sealed>();
+  /** What is to happen within one of the next programs of its flash. */
+  #programHurt: { programs: number; readonly hurt: () => void } | undefined;
   /** What was in flash when it went off. */
   #kept: readonly Sealed[] = [];
 
@@ -126,6 +128,15 @@ export class Board {
       sectorBytes: SECTOR_BYTES,
       ...(copyOf && { image: copyOf.bytes.slice() }),
     });
+    const program = this.flash.program.bind(this.flash);
+    this.flash.program = (sector, offset, source) => {
+      const next = this.#programHurt;
+      if (next !== undefined && next.programs-- === 0) {
+        this.#programHurt = undefined;
+        next.hurt();
+      }
+      return program(sector, offset, source);
+    };
     if (copyOf !== undefined) {
       this.#lineage = copyOf.lineage.copy();
       ledger.fork(this.id);
@@ -141,8 +152,8 @@ export class Board {
     faults.arrivals('board-power-cut', details => this.cut(offMs(details)));
     faults.arrivals('board-restart', () => this.#restart('watchdog'));
     faults.arrivals('board-restart-loop', details => this.#loop(3 + details.below(6), details));
-    faults.arrivals('board-flash-cut', details => this.flash.cutAfter(steps(details), details.bits()));
-    faults.arrivals('board-flash-fail', details => this.flash.failAfter(steps(details)));
+    faults.arrivals('board-flash-cut', details => this.#hurtFlash('cut', details));
+    faults.arrivals('board-flash-fail', details => this.#hurtFlash('fail', details));
   }
 
   /** Copies its flash, as somebody does who has it in hand for a moment. */
@@ -180,12 +191,28 @@ export class Board {
 
   /** The faults are over: nothing that was on its way happens any more. */
   heal(): void {
+    this.#programHurt = undefined;
     this.#healedMs = this.#world.nowMs;
     this.flash.cutAfter(Number.POSITIVE_INFINITY, 1);
     this.flash.failAfter(Number.POSITIVE_INFINITY);
     if (this.#retired || this.life !== undefined) return;
     this.#powerOn?.cancel();
     this.#on(2_000, 'power-on');
+  }
+
+  /** At one of the next steps of its flash, or within one of the next programs, which are short beside what is erased. */
+  #hurtFlash(how: 'cut' | 'fail', details: SeededRandom): void {
+    const seed = details.bits();
+    const hurt = (after: number) => {
+      if (how === 'cut') this.flash.cutAfter(after, seed);
+      else this.flash.failAfter(after);
+    };
+    if (details.unit() < 0.6) {
+      hurt(steps(details));
+      return;
+    }
+    const byte = 1 + details.below(details.unit() < 0.5 ? 64 : 256);
+    this.#programHurt = { programs: details.below(6), hurt: () => hurt(byte) };
   }
 
   /** No readings any more of its own accord. */
@@ -203,7 +230,8 @@ export class Board {
     if (this.#retired) return true;
     const { device } = this;
     if (device === undefined || !this.#started) return false;
-    if (device.retained.count === 0) return !this.#quiet || !device.retained.losses.unnamed;
+    if (this.#lineage.named !== this.#lineage.lost) return false;
+    if (device.retained.count === 0) return true;
     const backlog = this.#backlog!;
     if (!device.retained.oldest()) return true;
     const held = this.#ledger.all(this.id, backlog.epoch, backlog.seq);
@@ -233,9 +261,10 @@ export class Board {
     this.#linked = false;
     this.#lineage.lost = 0;
     this.#lineage.lostBefore = 0;
+    this.#lineage.named = 0;
     this.#epochChecked = -1;
     const details = world.faults.hit('board-boot-cut', this.name);
-    if (details !== undefined) this.flash.cutAfter(steps(details), details.bits());
+    if (details !== undefined) this.#hurtFlash('cut', details);
     this.#guard(() => {
       const restarts = new Restarts(this.#restartMemory());
       this.#restarts = restarts;

@@ -299,10 +299,17 @@ export class GatewayMachine {
     this.#world.trace.note(this.name, 'clock is set', `${Math.round(this.wall.offsetMs)} ms off`);
   }
 
+  /** It has started without a network: nobody knows how late it is, or at least nobody says. */
   #unsynchronise(details: SeededRandom): void {
-    this.wall.synchronised = details.unit() < 0.7 ? false : undefined;
+    const { wall } = this;
+    const said = details.unit() < 0.7;
+    if (wall.synchronised !== true) return;
+    const before = wall.offsetMs;
+    wall.synchronised = said ? false : undefined;
+    if (said) wall.offsetMs = -1000 * 3_000_000 ** details.unit();
     this.#world.after(1000 * 3600 ** details.unit(), () => {
-      this.wall.synchronised = true;
+      wall.synchronised = true;
+      if (said && !this.#world.faults.stopped) wall.offsetMs = before;
     });
   }
 }

@@ -72,6 +72,8 @@ export class Lineage {
   /** Since the last boot, and of these those that were when the reading before the last one was sealed. */
   lost = 0;
   lostBefore = 0;
+  /** What the last loss reading has counted. */
+  named = 0;
 
   copy(): Lineage {
     const copy = new Lineage();
@@ -279,6 +281,7 @@ export class Ledger {
     envelope.parse(sealed.bytes, 0, sealed.bytes.length);
     for (const { n, v, vs } of readRecords(sealed.bytes, envelope.recordsAt, envelope.recordsEnd)) {
       // What is lost to make room for this very reading comes after its count.
+      if (n === 'lost') lineage.named = v!;
       if (n === 'lost' && !(v! >= lineage.lostBefore && v! <= lineage.lost))
         throw new Violation('losses are counted', `${sealed} says ${v}, lost are ${lineage.lost}`);
       if (n !== 'lost-range') continue;

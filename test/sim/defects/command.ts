@@ -22,7 +22,7 @@ export async function defectsCommand(args: readonly string[]): Promise<number> {
   await Promise.all(
     chosen.map(defect =>
       pool.run(async () => {
-        const caught = await hunt(defect, [], 1, defect.budget);
+        const caught = await hunt(defect, [], defect.budget);
         found.set(defect.name, caught);
         say(describe(defect, caught));
       }),

@@ -1,4 +1,4 @@
-import type { Defect } from './defect.js';
+import { type Defect, having } from './defect.js';
 
 const DEVICE = 'firmware/device.ts';
 const RETAINED = 'firmware/retained.ts';
@@ -36,6 +36,7 @@ export const FIRMWARE_DEFECTS: readonly Defect[] = [
         replace: "this.#committed = true; return fault === 'flash program failed' ? '' : fault;",
       },
     ],
+    where: having('board-flash-fail'),
     budget: 500,
   },
   {
@@ -48,6 +49,7 @@ export const FIRMWARE_DEFECTS: readonly Defect[] = [
         replace: "this.#committed = true; return '';",
       },
     ],
+    where: having('board-flash-fail'),
     budget: 500,
   },
   {
@@ -60,6 +62,7 @@ export const FIRMWARE_DEFECTS: readonly Defect[] = [
         replace: '',
       },
     ],
+    where: having('board-boot-cut', 'board-flash-cut'),
     budget: 500,
   },
   {
@@ -72,6 +75,7 @@ export const FIRMWARE_DEFECTS: readonly Defect[] = [
         replace: 'return true;',
       },
     ],
+    where: having('board-clone', 'board-restore'),
     budget: 300,
   },
   {
@@ -112,6 +116,7 @@ export const FIRMWARE_DEFECTS: readonly Defect[] = [
         } else if (index === 0) this.#lose();`,
       },
     ],
+    where: having('board-clone', 'board-restore'),
     budget: 300,
   },
   {
@@ -121,11 +126,11 @@ export const FIRMWARE_DEFECTS: readonly Defect[] = [
       { file: DEVICE, find: 'this.rotation.advance(message.epoch);', replace: '' },
       { file: DEVICE, find: 'if (ahead) this.rotation.advance(epoch + 1);', replace: '' },
     ],
+    where: having('board-clone', 'board-restore'),
     budget: 300,
   },
   {
-    // Within a session the counter alone stands in the way of a second answer to the same request; what tells the answers
-    // of two requests apart is their nonce. Both are needed to set a clock back.
+    // Three defences: the counter of the session, the nonce of the request, and that there is a request at all.
     name: 'recorded answer about the time believed',
     guarantee: RIGHT_TIME,
     edits: [
@@ -137,15 +142,18 @@ export const FIRMWARE_DEFECTS: readonly Defect[] = [
       {
         file: TIME,
         find: 'if (askedMs < 0 || !equalBytes(bytes, at, this.nonce, 0, REQUEST_NONCE_BYTES))',
-        replace: 'if (askedMs < 0)',
+        replace: 'if (at < 0)',
       },
+      { file: TIME, find: 'const tookMs = nowMs - askedMs;', replace: 'const tookMs = 0;' },
     ],
+    where: having('attack-link-replay'),
     budget: 500,
   },
   {
     name: 'late answer about the time believed',
     guarantee: RIGHT_TIME,
     edits: [{ file: TIME, find: 'tookMs > this.#answerMs ||', replace: '' }],
+    where: having('link-delay', 'link-stall'),
     budget: 300,
   },
   {
@@ -176,6 +184,7 @@ export const FIRMWARE_DEFECTS: readonly Defect[] = [
         replace: '',
       },
     ],
+    where: having('board-boot-cut', 'board-flash-cut'),
     budget: 500,
   },
   {

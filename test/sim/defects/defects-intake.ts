@@ -1,4 +1,4 @@
-import type { Defect, Edit } from './defect.js';
+import { type Defect, type Edit, having } from './defect.js';
 
 const READINGS = 'host/intake/session-readings.ts';
 const INTAKE = 'host/intake/intake.ts';
@@ -62,24 +62,28 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
     name: 'stale reading taken as the next',
     guarantee: ONCE,
     edits: verdict("none: 'stale'", "none: 'next'"),
+    where: having('board-clone', 'board-restore'),
     budget: 300,
   },
   {
     name: 'link to the reading before not checked',
     guarantee: 'a fork does not reach the journal',
     edits: verdict("differs: 'fork'", "differs: 'next'"),
+    where: having('board-clone', 'board-restore'),
     budget: 300,
   },
   {
     name: 'fork taken for a replay',
     guarantee: 'a fork leaves evidence',
     edits: verdict("other: 'fork'", "other: 'replay'"),
+    where: having('board-clone', 'board-restore'),
     budget: 300,
   },
   {
     name: 'MAC of readings not checked in an epoch’s first one',
     guarantee: GATES,
     edits: [{ file: GATE, find: "if (!envelope.verify(mac)) return 'mac';", replace: '' }],
+    where: having('attack-link-forge'),
     budget: 100,
   },
   {
@@ -88,12 +92,14 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
     edits: [
       { file: GATE, find: "return envelope.verify(familiar.sealMac) ? '' : 'mac';", replace: "return '';" },
     ],
+    where: having('attack-link-forge'),
     budget: 300,
   },
   {
     name: 'session replaced by an unauthenticated hello',
     guarantee: 'only an authentic hello opens a session',
     edits: [{ file: GATE, find: "if (!message.verify(mac)) return 'mac';", replace: '' }],
+    where: having('attack-link-forge'),
     budget: 300,
   },
   {
@@ -106,6 +112,7 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
         replace: 'if (repeated && !this.#nonces.mayOpen(',
       },
     ],
+    where: having('attack-link-replay'),
     budget: 300,
   },
   {
@@ -114,18 +121,21 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
     edits: [
       { file: SDK, find: 'if (!reader.verify(this.#mac(entry, entry.sdk.key)))', replace: 'if (false)' },
     ],
+    where: scenario => scenario.sdk.length > 0 && having('attack-link-forge')(scenario),
     budget: 300,
   },
   {
     name: 'sovereign-sdk replay journalled twice',
     guarantee: ONCE,
     edits: [{ file: SDK, find: "return 'replay';", replace: "return 'next';" }],
+    where: scenario => scenario.sdk.length > 0 && having('attack-link-replay', 'link-duplicate')(scenario),
     budget: 300,
   },
   {
     name: 'gap between sovereign-sdk frames not journalled',
     guarantee: GAPS,
     edits: [{ file: SDK, find: 'if (sequence > expected) {', replace: 'if (sequence < 0) {' }],
+    where: scenario => scenario.sdk.length > 0 && having('link-corrupt', 'link-drop', 'link-cut')(scenario),
     budget: 300,
   },
   {
@@ -175,6 +185,7 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
           positions.synced(entry.epoch, entry.seq, entry.tag8, -1);`,
       },
     ],
+    where: having('disk-full', 'disk-outage'),
     budget: 1000,
   },
   {
@@ -188,12 +199,14 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
           const outcome = 'stored';`,
       },
     ],
+    where: having('board-clone', 'board-restore'),
     budget: 300,
   },
   {
     name: 'fork evidence not synced',
     guarantee: FORKS,
     edits: [{ file: EVIDENCE, find: 'await file.sync();', replace: '' }],
+    where: having('board-clone', 'board-restore'),
     budget: 300,
   },
   {
@@ -206,6 +219,7 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
         replace: '} catch',
       },
     ],
+    where: having('board-clone', 'board-restore'),
     budget: 300,
   },
   {
@@ -218,6 +232,7 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
         replace: "if (obstacle === 'disk') {",
       },
     ],
+    where: having('attack-link-forge', 'attack-link-flood'),
     budget: 300,
   },
   {
@@ -230,6 +245,7 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
         replace: 'if (clock.synchronised === 0) {',
       },
     ],
+    where: having('clock-unsynchronised'),
     budget: 300,
   },
   {
@@ -242,6 +258,7 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
         replace: 'const now = this.#shared.clock.now(); if (this.#closed || now - this.#challengedMs',
       },
     ],
+    where: having('clock-jump'),
     budget: 500,
   },
 ];

@@ -114,6 +114,7 @@ export const JOURNAL_DEFECTS: readonly Defect[] = [
       },
     ],
     budget: 300,
+    within: 'journal',
   },
   {
     name: 'opened segment appended to',
@@ -142,6 +143,7 @@ export const JOURNAL_DEFECTS: readonly Defect[] = [
       },
     ],
     budget: 300,
+    within: 'journal',
   },
   {
     name: 'offset used twice after a lost tail',
@@ -154,6 +156,7 @@ export const JOURNAL_DEFECTS: readonly Defect[] = [
       },
     ],
     budget: 300,
+    within: 'journal',
   },
   {
     name: 'reading behind a hole in a never-synced tail taken up',
@@ -166,6 +169,7 @@ export const JOURNAL_DEFECTS: readonly Defect[] = [
       },
     ],
     budget: 1000,
+    within: 'journal',
   },
   {
     name: 'torn tail not cut',
@@ -178,6 +182,7 @@ export const JOURNAL_DEFECTS: readonly Defect[] = [
       },
     ],
     budget: 300,
+    within: 'journal',
   },
   {
     name: 'durable tail without a mark given up',
@@ -196,12 +201,14 @@ export const JOURNAL_DEFECTS: readonly Defect[] = [
       },
     ],
     budget: 1000,
+    within: 'journal',
   },
   {
     name: 'tail copied with every start',
     guarantee: 'a reading stands in the journal once',
     edits: [{ file: RECOVERY, find: 'if (base < segments.length - 1) dropKnown(recovered);', replace: '' }],
     budget: 1000,
+    within: 'journal',
   },
   {
     name: 'header’s snapshot behind',
@@ -217,12 +224,14 @@ export const JOURNAL_DEFECTS: readonly Defect[] = [
       { file: LINES, find: 'of positions)', replace: 'of [])' },
     ],
     budget: 100,
+    within: 'journal',
   },
   {
     name: 'header says too little of the segment before',
     guarantee: 'everything receipted is published',
-    edits: [{ file: WRITER, find: 'bytes: synced }', replace: 'bytes: synced - 1 }' }],
+    edits: [{ file: WRITER, find: 'bytes: synced }', replace: 'bytes: synced - MARK_BYTES }' }],
     budget: 300,
+    within: 'journal',
   },
   {
     name: 'checksum of journal lines not checked',
@@ -247,5 +256,6 @@ export const JOURNAL_DEFECTS: readonly Defect[] = [
       },
     ],
     budget: 300,
+    within: 'journal',
   },
 ];

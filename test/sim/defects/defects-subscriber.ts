@@ -1,4 +1,4 @@
-import type { Defect } from './defect.js';
+import { type Defect, having } from './defect.js';
 
 const SUBSCRIBER = 'host/subscriber/subscriber.ts';
 const HISTORY = 'host/subscriber/history.ts';
@@ -44,6 +44,7 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
         replace: 'for (const { resolve } of batch) resolve(',
       },
     ],
+    where: having('disk-eio-sync', 'disk-eio-write', 'disk-enospc', 'disk-outage'),
     budget: 300,
   },
   {
@@ -136,6 +137,7 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
         replace: 'const { added, dropped } = this.held.add(device, site, Uint8Array.from(bytes)); [].push(',
       },
     ],
+    where: having('subscriber-keyring-late'),
     budget: 500,
   },
   {
@@ -148,6 +150,7 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
         replace: '',
       },
     ],
+    where: having('attack-broker-forge'),
     budget: 300,
   },
 ];

@@ -1,4 +1,4 @@
-import type { Defect } from './defect.js';
+import { type Defect, having } from './defect.js';
 
 const PUBLISHER = 'host/uplink/publisher.ts';
 const CURSOR = 'host/journal/cursor.ts';
@@ -24,10 +24,11 @@ export const UPLINK_DEFECTS: readonly Defect[] = [
     edits: [
       {
         file: PUBLISHER,
-        find: 'if (error) { this.#events.failed(refused(message.topic, error)); return; }',
-        replace: '',
+        find: 'this.#events.failed(refused(message.topic, error)); return; } const passed',
+        replace: '} const passed',
       },
     ],
+    where: having('broker-refuse-publish'),
     budget: 200,
   },
   {
@@ -70,6 +71,7 @@ export const UPLINK_DEFECTS: readonly Defect[] = [
         replace: 'if (this.#inFlight > 0 && silentMs >= Number.POSITIVE_INFINITY) {',
       },
     ],
+    where: having('broker-stall', 'link-half-open'),
     budget: 300,
   },
   {
@@ -77,11 +79,13 @@ export const UPLINK_DEFECTS: readonly Defect[] = [
     guarantee: 'a saved cursor survives a power cut',
     edits: [{ file: CURSOR, find: 'this.#turn = turn === 0 ? 1 : 0;', replace: '' }],
     budget: 300,
+    within: 'journal',
   },
   {
     name: 'cursor without checksum',
     guarantee: PUBLISHED,
     edits: [{ file: CURSOR, find: 'text.slice(crcAt) !==', replace: 'crcAt < 0 && text.slice(crcAt) !==' }],
     budget: 500,
+    within: 'journal',
   },
 ];

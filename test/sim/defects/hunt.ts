@@ -21,10 +21,10 @@ const RUNNER = fileURLToPath(new URL('./run-defect.js', import.meta.url));
 /** A defect may make the product spin. */
 const MAX_SECONDS = 240;
 
-/** @param first seeds to try before the others, which are `from` to `to` */
-export function hunt(defect: Defect, first: readonly number[], from: number, to: number): Promise<Catch> {
+/** @param first seeds to try before the others, of which there are `count` */
+export function hunt(defect: Defect, first: readonly number[], count: number): Promise<Catch> {
   return new Promise((resolve, reject) => {
-    const args = [RUNNER, defect.name, first.join(','), String(from), String(to)];
+    const args = [RUNNER, defect.name, first.join(','), String(count)];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const timer = setTimeout(() => child.kill('SIGKILL'), MAX_SECONDS * 1000);
     let out = '';

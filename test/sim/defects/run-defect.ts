@@ -1,13 +1,17 @@
 /**
  * A process with one defect in it: runs seeds until one of them catches it.
  *
- *     node run-defect.js <name> <seeds to begin with, by comma> <from> <to>
+ *     node run-defect.js <name> <seeds to begin with, by comma> <how many others>
  */
+
+import { scenarioOf } from '../scenario.js';
 import { applyDefect } from './apply.js';
 import { DEFECTS } from './defects.js';
 import type { Catch } from './hunt.js';
 
-const [name, first, from, to] = process.argv.slice(2);
+const MAX_SEED = 100_000;
+
+const [name, first, count] = process.argv.slice(2);
 const defect = DEFECTS.find(other => other.name === name);
 if (defect === undefined) throw new Error(`there is no defect ${name}`);
 applyDefect(defect);
@@ -32,8 +36,14 @@ const { user, system } = process.cpuUsage();
 const caught: Catch = { ...found, tried, crashed, cpuMs: Math.round((user + system) / 1000) };
 process.stdout.write(JSON.stringify(caught));
 
+/** Those first that were asked for, then as many as fit the defect. */
 function* seeds(): Iterable<number> {
   const before = first.split(',').filter(Boolean).map(Number);
   yield* before;
-  for (let seed = Number(from); seed <= Number(to); seed++) if (!before.includes(seed)) yield seed;
+  let left = Number(count);
+  for (let seed = 1; left > 0 && seed <= MAX_SEED; seed++) {
+    if (defect!.where !== undefined && !defect!.where(scenarioOf(seed))) continue;
+    left--;
+    if (!before.includes(seed)) yield seed;
+  }
 }

@@ -50,6 +50,8 @@ export class GatewayPort {
   readonly kind: 'serial' | 'tcp' | 'sdk';
   /** Told of all bytes before faults befall them. */
   onTraffic: Tap = () => {};
+  /** Told of what the two ends send, and of nothing that somebody else puts in between. */
+  onSaid: Tap = () => {};
   readonly #world: World;
   readonly #chance: SeededRandom;
   readonly #maxConnections: number;
@@ -117,6 +119,7 @@ export class GatewayPort {
   #connection(name: string, shape: LinkShape): LinkConnection {
     const connection = new LinkConnection(this.#world, name, shape, {
       tap: (...traffic) => this.onTraffic(...traffic),
+      said: (...traffic) => this.onSaid(...traffic),
       answers: () => this.#source !== undefined,
       gone: over => {
         if (!shape.raw) this.#connections.delete(over);

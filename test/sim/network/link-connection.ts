@@ -31,6 +31,14 @@ export interface DeviceSocket {
 export type Direction = 'up' | 'down';
 export type Tap = (direction: Direction, bytes: Uint8Array, connection: LinkConnection) => void;
 
+export interface ConnectionEvents {
+  readonly tap: Tap;
+  /** What an end itself sends, and nobody in between. */
+  readonly said: Tap;
+  readonly answers: () => boolean;
+  readonly gone: (connection: LinkConnection) => void;
+}
+
 export interface LinkShape {
   /** A cable: bytes and nothing else. Otherwise TCP. */
   readonly raw: boolean;
@@ -56,21 +64,18 @@ export class LinkConnection implements DeviceSocket {
   readonly #up: Pipe;
   readonly #down: Pipe;
   readonly #tap: Tap;
+  readonly #said: Tap;
   /** Whether the gateway's machine says that it does not know a connection. */
   readonly #answers: () => boolean;
   readonly #gone: (connection: LinkConnection) => void;
   #events: SocketEvents | undefined;
   #link: OpenLink | undefined;
 
-  constructor(
-    world: World,
-    name: string,
-    shape: LinkShape,
-    { tap, answers, gone }: { tap: Tap; answers: () => boolean; gone: (connection: LinkConnection) => void },
-  ) {
+  constructor(world: World, name: string, shape: LinkShape, { tap, said, answers, gone }: ConnectionEvents) {
     this.#world = world;
     this.#shape = shape;
     this.#tap = tap;
+    this.#said = said;
     this.#answers = answers;
     this.#gone = gone;
     this.name = name;
@@ -98,6 +103,7 @@ export class LinkConnection implements DeviceSocket {
 
   send(bytes: Uint8Array): boolean {
     if (bytes.length > this.roomBytes) return false;
+    this.#said('up', bytes, this);
     this.#up.send(bytes);
     return true;
   }
@@ -132,9 +138,10 @@ export class LinkConnection implements DeviceSocket {
 
   /** @param ended told when the gateway's end is gone, for whatever reason */
   open(name: string, accept: (link: Link) => LinkHandler, ended: () => void): void {
-    const link = new OpenLink(name, this.#shape, this.#up, this.#down, reason =>
-      this.endGateway(reason, true),
-    );
+    const link = new OpenLink(name, this.#shape, this.#up, this.#down, {
+      said: bytes => this.#said('down', bytes, this),
+      close: reason => this.endGateway(reason, true),
+    });
     link.ended = ended;
     this.#link = link;
     const handler = accept(link);
@@ -224,9 +231,17 @@ class OpenLink implements Link {
   readonly #shape: LinkShape;
   readonly #up: Pipe;
   readonly #down: Pipe;
+  readonly #said: (bytes: Uint8Array) => void;
   readonly #close: (reason: string) => void;
 
-  constructor(name: string, shape: LinkShape, up: Pipe, down: Pipe, close: (reason: string) => void) {
+  constructor(
+    name: string,
+    shape: LinkShape,
+    up: Pipe,
+    down: Pipe,
+    { said, close }: { said: (bytes: Uint8Array) => void; close: (reason: string) => void },
+  ) {
+    this.#said = said;
     this.name = name;
     this.#shape = shape;
     this.#up = up;
@@ -240,7 +255,10 @@ class OpenLink implements Link {
 
   send(bytes: Uint8Array): void {
     if (!this.open) return;
-    if (this.pendingBytes + bytes.length <= this.#shape.maxPendingBytes) this.#down.send(bytes);
+    if (this.pendingBytes + bytes.length <= this.#shape.maxPendingBytes) {
+      this.#said(bytes);
+      this.#down.send(bytes);
+    }
     // A cable that nobody reads stays open: every message down is said again when it is needed.
     else if (!this.#shape.raw) this.#close('does not read');
   }
