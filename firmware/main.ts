@@ -34,6 +34,8 @@ import { SETTINGS_SECTORS, SettingsStore } from './store/settings.js';
 const FIRMWARE = 'sovereign-edge 0.1.0';
 const TICK_MS = 10;
 const WATCHDOG_MS = 8_000;
+/** A device that has nothing to do for longer is looked at all the same: else nobody would feed the watchdog. */
+const MAX_IDLE_MS = 2_000;
 /** Before a board that could not even be put together tries again. */
 const UNMADE_MS = 5_000;
 const CAUSES = ['power-on', 'watchdog', 'reset', 'brown-out'];
@@ -196,7 +198,7 @@ class Main {
     const linkMs = this.#link?.poll() ?? 0;
     this.#alive?.polled();
     this.#restarts.running(nowMs);
-    this.#pollAtMs = Math.min(this.#pollAtMs, uptimeMs() + Math.min(linkMs, deviceMs));
+    this.#pollAtMs = Math.min(this.#pollAtMs, uptimeMs() + Math.min(linkMs, deviceMs, MAX_IDLE_MS));
   }
 
   #started(device: Device): boolean {

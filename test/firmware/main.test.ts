@@ -3,6 +3,7 @@ import { nobleDigest } from '../../boards/virtual/digest.js';
 import { VirtualMachine } from '../../boards/virtual/machine.js';
 import { SeededRandom } from '../../boards/virtual/random.js';
 import { virtualSources } from '../../boards/virtual/sources.js';
+import type { BoardPins } from '../../firmware/board.js';
 import { keyCheck, type Provision } from '../../firmware/seal/index.js';
 import type { Source } from '../../firmware/sensors/source.js';
 import { bundleMain, type Globals, Host, natives, programOf } from './main-board.js';
@@ -171,6 +172,32 @@ test('a source that hangs lets the watchdog bite, and the next start reading say
   host.run(10_000);
   t.is(host.gateway.hellos.at(-1)?.restart, 'watchdog');
   t.is(host.reasons.at(-1), 'watchdog');
+});
+
+test('a board whose sensors and link say nothing for long is not restarted for that', t => {
+  const { machine, host } = running(() => ({ kind: 0, poll: () => 30_000, write: () => undefined }));
+  const { board } = machine.modules['boards/this/pins'] as {
+    board: { -readonly [K in keyof BoardPins]: BoardPins[K] };
+  };
+  const { cable } = board;
+  // As a UART does, and unlike USB, which has to be asked.
+  board.cable = (ports, events) => {
+    const link = cable(ports, events);
+    return {
+      get connected() {
+        return link.connected;
+      },
+      send: (buffer, from, to) => link.send(buffer, from, to),
+      close: () => link.close(),
+      poll() {
+        link.poll();
+        return Number.POSITIVE_INFINITY;
+      },
+    };
+  };
+  host.boot();
+  host.run(200_000);
+  t.is(machine.chip.ended, '');
 });
 
 test('a loop that turns and sends nothing lets the watchdog bite', t => {
