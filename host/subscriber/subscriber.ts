@@ -114,7 +114,7 @@ export class Subscriber {
     this.#repair = new Repair(
       ports,
       options.broker.clientId,
-      { devices: site => this.#devicesAt(site), placeAfter: device => this.#placeAfter(device) },
+      { devices: () => this.#devices(), placeAfter: device => this.#placeAfter(device) },
       {
         ask: (site, gateway, payload, refused) =>
           this.#feed.publish(fetchTopic(site, gateway), payload, refused),
@@ -363,9 +363,8 @@ export class Subscriber {
     this.#repair.keep(device, this.#memory.history.gapsOf(device), this.#siteOf.get(device));
   }
 
-  /** Devices that may have been heard there. */
-  *#devicesAt(site: string): Iterable<string> {
-    for (const { id } of this.#ports.keyring.entries()) if ((this.#siteOf.get(id) ?? site) === site) yield id;
+  *#devices(): Iterable<readonly [string, string | undefined]> {
+    for (const { id } of this.#ports.keyring.entries()) yield [id, this.#siteOf.get(id)];
   }
 
   #placeAfter(device: string): Place | undefined {

@@ -15,9 +15,15 @@ const MAX_GATEWAYS = 256;
 
 export class Gateways {
   readonly #known = new Map<string, Gateway>();
+  readonly #sites = new Set<string>();
 
   get(site: string, name: string): Gateway | undefined {
     return this.#known.get(`${site}/${name}`);
+  }
+
+  /** Whether there is one at a site. */
+  at(site: string): boolean {
+    return this.#sites.has(site);
   }
 
   [Symbol.iterator](): Iterator<Gateway> {
@@ -33,6 +39,7 @@ export class Gateways {
       if (this.#known.size >= MAX_GATEWAYS) return undefined;
       gateway = { key, site, name, online: false, fetch: false };
       this.#known.set(key, gateway);
+      this.#sites.add(site);
     }
     gateway.online = state === 'online';
     // One that goes says nothing of it.

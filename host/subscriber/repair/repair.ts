@@ -44,8 +44,8 @@ export interface RepairEvents {
 
 /** What a repair has to know about readings. */
 export interface Wanted {
-  /** Devices whose tail may be asked for at a site. */
-  devices(site: string): Iterable<string>;
+  /** All, each with the site where it was heard last; undefined: not since the start. */
+  devices(): Iterable<readonly [device: string, site: string | undefined]>;
   /** The place after the last reading had of a device; undefined: it is not to be asked for. */
   placeAfter(device: string): Place | undefined;
 }
@@ -149,9 +149,8 @@ export class Repair {
       this.#open.delete(gateway.key);
       return;
     }
-    const { key, site } = gateway;
-    this.#watch.passed(key, site, status);
-    this.#tails.status(gateway, status, () => this.#wanted.devices(site), this.#clock.monotonic());
+    this.#watch.passed(gateway.key, status);
+    this.#tails.status(gateway, status, () => this.#devicesAt(gateway.site), this.#clock.monotonic());
     this.#doubtful = true;
     this.#wake(0);
   }
@@ -204,7 +203,8 @@ export class Repair {
       const to = toOf(watched.gap);
       const asked = askedOf(watched, gateway.key);
       asked.unanswered = 0;
-      const passed = !belongsTo(watched, gateway) || watched.heads.get(gateway.key) === 'passed';
+      const passed =
+        !belongsTo(watched, gateway, this.#gateways) || watched.heads.get(gateway.key) === 'passed';
       for (const part of missing) {
         // One that has never had it may still get it, unless it has nothing more to publish.
         if (part.why === 'queued' || part.why === 'unread' || (part.why === 'later' && !passed)) continue;
@@ -269,7 +269,7 @@ export class Repair {
     for (const watched of this.#watch.all()) {
       if (isAnswered(watched, gateway)) continue;
       // Others are asked when those of its site have nothing of it.
-      if (!belongsTo(watched, gateway) && !isExhausted(watched, this.#gateways)) continue;
+      if (!belongsTo(watched, gateway, this.#gateways) && !isExhausted(watched, this.#gateways)) continue;
       const at = watched.asked.get(gateway.key)?.nextAt ?? watched.dueAt;
       if (at > now) nextAt = Math.min(nextAt, at);
       else if (!join(ranges, watched.gap)) {
@@ -312,6 +312,11 @@ export class Repair {
     return this.#watch
       .of(device)
       .filter(({ gap }) => compare(fromOf(gap), from) >= 0 && compare(toOf(gap), to) <= 0);
+  }
+
+  *#devicesAt(here: string): Iterable<string> {
+    for (const [device, site] of this.#wanted.devices())
+      if (site === undefined || site === here || !this.#gateways.at(site)) yield device;
   }
 
   #wake(ms: number): void {

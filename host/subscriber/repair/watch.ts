@@ -10,7 +10,7 @@
 import { compare, type Place, type Why } from '../../uplink/fetch/format.js';
 import type { GatewayStatus } from '../../uplink/status.js';
 import type { Gap } from '../history.js';
-import type { Gateway } from './gateways.js';
+import type { Gateway, Gateways } from './gateways.js';
 import { Spans } from './spans.js';
 
 /** How often a gateway that is online may leave a question without an answer before it counts for no more. */
@@ -74,9 +74,8 @@ export class Watch {
   }
 
   /** A gateway says how far it is. */
-  passed(key: string, site: string, { head, cursor, drained }: GatewayStatus): void {
+  passed(key: string, { head, cursor, drained }: GatewayStatus): void {
     for (const watched of this.all()) {
-      if (watched.site !== undefined && watched.site !== site) continue;
       const known = watched.heads.get(key);
       if (known === undefined) watched.heads.set(key, head);
       else if (known !== 'passed' && (drained || cursor >= known)) watched.heads.set(key, 'passed');
@@ -84,12 +83,11 @@ export class Watch {
   }
 
   /** Takes out those that are final. */
-  finals(gateways: Iterable<Gateway>): Watched[] {
-    const known = [...gateways];
+  finals(gateways: Gateways): Watched[] {
     const finals: Watched[] = [];
     for (const [device, list] of this.#watched) {
       const left: Watched[] = [];
-      for (const watched of list) (isFinal(watched, known) ? finals : left).push(watched);
+      for (const watched of list) (isFinal(watched, gateways) ? finals : left).push(watched);
       if (left.length === list.length) continue;
       if (left.length === 0) this.#watched.delete(device);
       else this.#watched.set(device, left);
@@ -108,8 +106,9 @@ export function askedOf(watched: Watched, key: string): Asked {
   return asked;
 }
 
-export function belongsTo({ site }: Watched, gateway: Gateway): boolean {
-  return site === undefined || site === gateway.site;
+/** Whether the device was heard there; at a site that has no gateway, anybody may have said so. */
+export function belongsTo({ site }: Watched, gateway: Gateway, gateways: Gateways): boolean {
+  return site === undefined || site === gateway.site || !gateways.at(site);
 }
 
 /** It need not be asked (again): it does not hold the gap, or nobody will ever know. */
@@ -121,21 +120,23 @@ export function isAnswered(watched: Watched, gateway: Gateway): boolean {
 }
 
 /** All gateways where the device was heard are past it and have nothing of it. */
-export function isExhausted(watched: Watched, gateways: Iterable<Gateway>): boolean {
+export function isExhausted(watched: Watched, gateways: Gateways): boolean {
   let any = false;
   for (const gateway of gateways) {
-    if (!belongsTo(watched, gateway)) continue;
+    if (!belongsTo(watched, gateway, gateways)) continue;
     any = true;
     if (watched.heads.get(gateway.key) !== 'passed' || !isAnswered(watched, gateway)) return false;
   }
   return any;
 }
 
-function isFinal(watched: Watched, gateways: readonly Gateway[]): boolean {
+function isFinal(watched: Watched, gateways: Gateways): boolean {
   if (!isExhausted(watched, gateways)) return false;
-  return gateways.every(
-    gateway => belongsTo(watched, gateway) || !gateway.online || isAnswered(watched, gateway),
-  );
+  for (const gateway of gateways) {
+    if (gateway.online && !belongsTo(watched, gateway, gateways) && !isAnswered(watched, gateway))
+      return false;
+  }
+  return true;
 }
 
 export function fromOf({ fromEpoch, fromSeq }: Gap): Place {

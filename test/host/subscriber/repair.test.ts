@@ -44,10 +44,14 @@ function setUp(clock = new FakeClock(), seed = 7) {
   const finals: string[] = [];
   let refuses = false;
   const tops = new Map<string, Place>();
+  const sites = new Map<string, string>();
   const repair: Repair = new Repair(
     { clock, random: seeded(seed) },
     'me and you',
-    { devices: () => tops.keys(), placeAfter: id => tops.get(id) },
+    {
+      devices: () => [...tops.keys()].map(id => [id, sites.get(id)] as const),
+      placeAfter: id => tops.get(id),
+    },
     {
       ask: (site, gateway, payload, refused) => {
         const request = decodeRequest(payload) as FetchRequest;
@@ -90,7 +94,7 @@ function setUp(clock = new FakeClock(), seed = 7) {
     refuses = now;
   };
   repair.connection(true);
-  return { clock, asked, finals, tops, repair, status, offline, answer, never, refuse };
+  return { clock, asked, finals, tops, sites, repair, status, offline, answer, never, refuse };
 }
 
 test('asked after a pause; final when the gateway has passed it and does not hold it', t => {
@@ -169,6 +173,19 @@ test('every gateway of the site is asked, then those of others that are there; o
   t.is(asked[2].to, 'attic/far');
   answer(asked[2], [{ ...never(5, 9), why: 'later' }]);
   t.deepEqual(finals, ['5-9: never reached one, removed by retention of two, not heard of by far']);
+});
+
+test('a gap at a site that has no gateway is asked for everywhere', t => {
+  const { clock, asked, finals, repair, status, answer, never } = setUp();
+  status(1, 1);
+  repair.keep(DEVICE, [gap(5, 9)], 'elsewhere');
+  clock.advance(5000);
+  t.is(asked.length, 1);
+  answer(asked[0], [never(5, 9)]);
+  t.deepEqual(finals, []);
+  status(1, 1);
+  status(1, 1);
+  t.deepEqual(finals, ['5-9: never reached gw']);
 });
 
 test('one that cannot be asked counts by what it has published alone', t => {
