@@ -1,10 +1,8 @@
 import { crc32 } from 'node:zlib';
 import test from 'ava';
-import { walk } from '../../../host/journal/check.js';
 import { decodeSlot } from '../../../host/journal/cursor.js';
 import type { Damage, Entry } from '../../../host/journal/entry.js';
 import { segmentName, segmentsIn } from '../../../host/journal/names.js';
-import { repair } from '../../../host/journal/repair.js';
 import { FaultyStorage } from './faulty-storage.js';
 import { DEVICES, DIRECTORY, gap, key, open, readAll, reading, store } from './world.js';
 
@@ -237,42 +235,6 @@ test('unreadable pages cost the lines in them; a device that reads nothing costs
   storage.upset = () => undefined;
   t.is((await reader.next(1000)).length, 201);
   t.deepEqual(damages, []);
-});
-
-test('repair takes the damage out, keeps the originals, and can be stopped anywhere', async t => {
-  const damaged = await sound();
-  const [, second, third, fourth] = segments(damaged);
-  for (const [path, device, skip] of [
-    [second, A, 0],
-    [second, B, 1],
-    [fourth, B, 0],
-  ] as const) {
-    const { at } = line(damaged, path, readingLine(damaged, path, device, skip));
-    damaged.alter(path, bytes => bytes.fill(0xee, at + 5, at + 25));
-  }
-  damaged.alter(third, bytes => bytes.fill(0x7f, 3, 9));
-  const expected = (await look(damaged)).keys;
-  t.is(expected.filter(k => k.includes('gap')).length, 3);
-  for (let stop = 0; stop < 90; stop++) {
-    const storage = damaged.afterCrash('synced');
-    storage.upset = (_, index) => (index >= stop ? 'hang' : undefined);
-    void repair(storage, DIRECTORY, () => undefined);
-    await new Promise(resolve => setImmediate(() => setImmediate(resolve)));
-    const after = storage.afterCrash(stop % 2 ? 'synced' : 'visible');
-    await repair(after, DIRECTORY, () => undefined);
-    const summary = await walk(after, DIRECTORY, 0, {});
-    t.is(summary.damages, 0, `stop ${stop}`);
-    t.is(summary.losses, 3, `stop ${stop}`);
-    t.deepEqual((await look(after)).keys, expected, `stop ${stop}`);
-    const aside = [...after.visible.keys()].filter(path => path.includes('/aside/'));
-    for (const path of [second, third, fourth]) {
-      const name = path.slice(DIRECTORY.length + 1);
-      t.true(
-        aside.some(p => p.includes(name) && after.content(p).equals(damaged.content(path))),
-        `stop ${stop}`,
-      );
-    }
-  }
 });
 
 test('gaps, final readings, links with quotes and all characters come back as they went in', async t => {
