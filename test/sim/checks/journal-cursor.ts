@@ -23,6 +23,13 @@ interface Line {
   readonly held: Held;
 }
 
+interface SavedCursor {
+  readonly offset: number;
+  readonly ranges: readonly (readonly [from: number, to: number])[];
+}
+
+const PASSES = 'the cursor passes only what was acknowledged';
+
 export class CursorCheck {
   readonly #world: World;
   readonly #disk: Disk;
@@ -59,8 +66,9 @@ export class CursorCheck {
   }
 
   written(_file: Inode, life: Life, source: Uint8Array): void {
-    const offset = readCursor(Buffer.from(source.buffer, source.byteOffset, source.length));
-    if (offset === undefined || life !== this.#life) return;
+    const cursor = readCursor(Buffer.from(source.buffer, source.byteOffset, source.length));
+    if (cursor === undefined || life !== this.#life) return;
+    const { offset, ranges } = cursor;
     if (offset < this.#written) this.#fail('a cursor never falls back', `from ${this.#written} to ${offset}`);
     // One file is whole while the other is written.
     if (offset < this.#saved && !this.damaged && this.#sound)
@@ -69,11 +77,12 @@ export class CursorCheck {
         `${this.#saved} was on the disk, ${offset} is taken up`,
       );
     this.#written = offset;
-    this.passes(offset, 'the cursor passes only what was acknowledged');
+    this.passes(offset, PASSES);
+    this.#passesRanges(ranges);
   }
 
   settled(file: Inode): void {
-    if (file.durableLinks > 0) this.#saved = Math.max(this.#saved, readCursor(file.durable) ?? 0);
+    if (file.durableLinks > 0) this.#saved = Math.max(this.#saved, readCursor(file.durable)?.offset ?? 0);
   }
 
   /** Nothing but power cuts stands between what is on the disk and what is taken up. */
@@ -95,12 +104,23 @@ export class CursorCheck {
     this.#passed = offset;
   }
 
+  /** What has been passed above the offset, `to` not included. */
+  #passesRanges(ranges: readonly (readonly [from: number, to: number])[]): void {
+    const last = ranges.at(-1)?.[1] ?? 0;
+    for (let i = this.#checked; i < this.#lines.length && this.#lines[i].offset < last; i++) {
+      const { offset, held } = this.#lines[i];
+      const range = ranges.find(([from, to]) => from <= offset && offset < to);
+      if (range === undefined || held.published || held.destroyed || held.highest > offset) continue;
+      this.#fail(PASSES, `${held.key} at ${offset} was not, and lies within ${range.join('-')}`);
+    }
+  }
+
   /** The highest offset that a cursor on the disk says, whatever happens to the power. */
   durable(): number {
     let highest = 0;
     for (const file of this.#disk.files()) {
       if (file.directory?.path !== this.#directory || file.durableLinks === 0) continue;
-      highest = Math.max(highest, readCursor(file.durable) ?? 0);
+      highest = Math.max(highest, readCursor(file.durable)?.offset ?? 0);
     }
     return highest;
   }
@@ -111,7 +131,7 @@ export class CursorCheck {
 }
 
 /** undefined: no whole cursor. */
-function readCursor(bytes: Buffer): number | undefined {
+function readCursor(bytes: Buffer): SavedCursor | undefined {
   const text = bytes.toString('latin1').trimEnd();
   const at = text.lastIndexOf(',"c":"');
   if (at < 0) return undefined;
@@ -119,5 +139,5 @@ function readCursor(bytes: Buffer): number | undefined {
     .toString(16)
     .padStart(8, '0');
   if (text.slice(at) !== `,"c":"${sum}"}`) return undefined;
-  return JSON.parse(text).offset;
+  return JSON.parse(text);
 }

@@ -34,6 +34,10 @@ export interface JournalRunOptions {
   readonly trace?: boolean;
   readonly rates?: Readonly<Partial<Record<FaultKind, number>>>;
   readonly readings?: number;
+  /** How long there are faults. */
+  readonly troubleMs?: number;
+  /** The first process ends at this of its effects, before it happens or after. */
+  readonly stop?: { readonly effect: number; readonly after: boolean; readonly cut: boolean };
 }
 
 const TROUBLE_MS = 20 * 60_000;
@@ -80,14 +84,16 @@ class Source {
 export async function runJournal(seed: number, options: JournalRunOptions = {}): Promise<JournalRun> {
   const rates = options.rates ?? drawRates(new World({ seed, faults: { rates: {} } }).random('rates'));
   const world = new World({ seed, faults: { rates }, trace: options.trace ?? false });
-  const machine = new Machine(world, options.readings ?? 300);
+  const { troubleMs = TROUBLE_MS } = options;
+  const machine = new Machine(world, options.readings ?? 300, troubleMs);
   let failure: unknown;
   try {
     machine.begin();
-    await world.run(TROUBLE_MS);
+    if (options.stop !== undefined) machine.stopAt(options.stop);
+    await world.run(troubleMs);
     world.faults.stop();
     machine.heal();
-    await world.run(TROUBLE_MS + PEACE_MS, () => machine.done);
+    await world.run(troubleMs + PEACE_MS, () => machine.done);
     machine.finish();
     await world.run(world.nowMs + 1);
   } catch (error) {
@@ -148,7 +154,7 @@ class Machine {
   #again = 0;
   #log: Log;
 
-  constructor(world: World, readings: number) {
+  constructor(world: World, readings: number, troubleMs: number) {
     this.#world = world;
     this.#readings = readings;
     this.#chance = world.derive('machine');
@@ -170,7 +176,7 @@ class Machine {
       ledger: { find: payload => sealed.has(Buffer.from(payload).toString('latin1')) || undefined },
     });
     for (let i = 0; i < 3; i++) this.#sources.push(new Source(i));
-    this.#seal(sealed);
+    this.#seal(sealed, troubleMs);
     const note = (level: string) => (event: string, fields?: object) => {
       if (world.trace.on) world.trace.note('journal', `${level} ${event}`, JSON.stringify(fields ?? {}));
     };
@@ -212,6 +218,11 @@ class Machine {
       if (storage.errors.size === 0) this.#world.fail(error);
       life.end();
     });
+  }
+
+  stopAt({ effect, after, cut }: NonNullable<JournalRunOptions['stop']>): void {
+    this.#cutAtEnd = cut;
+    this.#life!.killAt(effect, after);
   }
 
   heal(): void {
@@ -322,9 +333,9 @@ class Machine {
     }
   }
 
-  #seal(known: Set<string>): void {
+  #seal(known: Set<string>, troubleMs: number): void {
     const { burst } = this.#settings;
-    const eachMs = (0.9 * TROUBLE_MS * burst) / this.#readings;
+    const eachMs = (0.9 * troubleMs * burst) / this.#readings;
     const next = () => {
       for (let i = 0; i < burst; i++) {
         const source = this.#sources[this.#chance.below(this.#sources.length)];
