@@ -19,7 +19,7 @@ test('journal and cursor on a disk with faults: seeds that have shown something'
 });
 
 test('a stop at any effect, by SIGKILL or without power, costs nothing that was receipted', async t => {
-  for (const seed of [1, 2, 3]) {
+  for (const seed of [1, 2]) {
     let effect = 0;
     for (let reached = true; reached; effect++) {
       for (const [after, cut] of [
