@@ -89,9 +89,14 @@ export class MqttStream extends Duplex {
     // Everything is pushed as it comes: what the package gets is a few bytes a minute.
   }
 
+  /**
+   * Done at once, not when the socket has it: the package writes a packet in pieces, and a piece that waited would have
+   * our own packets go out in the middle of its packet.
+   */
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.#flush();
-    this.#socket.write(chunk, done);
+    if (this.#socket.writable) this.#socket.write(chunk);
+    done();
   }
 
   override _final(done: (error?: Error | null) => void): void {

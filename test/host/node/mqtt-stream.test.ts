@@ -149,6 +149,53 @@ test('messages of one turn are written together, in order with what the package 
   t.deepEqual(seen, [...numbers(1, 3), 'pingreq', ...numbers(4, 6000), 'puback']);
 });
 
+test('a packet that the package writes in pieces stays whole, however slow the socket is', async t => {
+  const seed = freshSeed();
+  t.log(`seed ${seed}`);
+  const random = prng(seed);
+  const { wire, stream } = open();
+  wire._write = (chunk: Buffer, _encoding, done) => {
+    wire.written.push(chunk);
+    setImmediate(done);
+  };
+  const expected: string[] = [];
+  for (let i = 1; i <= 300; i++) {
+    const kind = Math.floor(random() * 3);
+    if (kind === 0) {
+      const subscriptions = [
+        { topic: 'a/+', qos: 1 as const },
+        { topic: 'b/#', qos: 1 as const },
+      ];
+      mqttPacket.writeToStream({ cmd: 'subscribe', messageId: i, subscriptions }, stream);
+      expected.push(`subscribe ${i}`);
+      // What the package has corked goes out at the end of the turn.
+      await Promise.resolve();
+      await new Promise<void>(resolve => process.nextTick(resolve));
+    } else if (kind === 1) {
+      stream.sendPubacks(Buffer.from([0x40, 2, i >> 8, i & 0xff]));
+      expected.push(`puback ${i}`);
+    } else {
+      const payload = Buffer.from('x');
+      stream.sendPublish({
+        topic: encodeText('a'),
+        id: i,
+        properties: NO_PROPERTIES,
+        payload,
+        retain: false,
+      });
+      expected.push(`publish ${i}`);
+    }
+    if (random() < 0.3) await turn();
+  }
+  while (wire.writableLength > 0) await turn();
+  const seen: string[] = [];
+  const parser = mqttPacket.parser({ protocolVersion: 4 });
+  parser.on('packet', packet => seen.push(`${packet.cmd} ${packet.messageId}`));
+  parser.on('error', error => seen.push(String(error)));
+  parser.parse(Buffer.concat(wire.written));
+  t.deepEqual(seen, expected);
+});
+
 for (const [what, bytes] of [
   ['a length of five bytes', [0x30, 0xff, 0xff, 0xff, 0xff, 1]],
   ['a packet longer than was agreed', [0x30, 0xff, 0x7f]],
