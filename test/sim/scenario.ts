@@ -81,6 +81,7 @@ const COUNTS: Partial<Record<FaultKind, readonly [number, number]>> = {
   'board-restart-loop': [0.3, 2],
   'board-restore': [0.3, 2],
   'disk-full': [0.5, 4],
+  'gateway-away': [0.5, 3],
   'gateway-kill': [0.5, 20],
   'gateway-kill-effect': [0.5, 20],
   'gateway-power-cut': [0.5, 20],

@@ -42,6 +42,7 @@ export interface GatewayMachineOptions {
 
 export const DATA_DIRECTORY = '/data';
 const STOP_TIMEOUT_MS = 90_000;
+const MINUTE_MS = 60_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 const noLinks: LinkSource = { start: () => Promise.resolve(), stop: () => Promise.resolve() };
@@ -71,6 +72,7 @@ export class GatewayMachine {
   #cutsAhead = 0;
   #killsAhead = 0;
   #healed = false;
+  #awayUntilMs = 0;
 
   constructor(world: World, options: GatewayMachineOptions) {
     this.#world = world;
@@ -97,6 +99,10 @@ export class GatewayMachine {
       }
       this.#cutAtEnd = true;
       this.killAtEffect(details.below(1 << details.below(7)), details.unit() < 0.5);
+    });
+    faults.arrivals('gateway-away', details => {
+      this.#awayUntilMs = world.nowMs + MINUTE_MS * 60 ** details.unit();
+      this.powerCut();
     });
     faults.arrivals('gateway-stop', () => this.terminate());
     faults.arrivals('clock-jump', details => this.#jump(details));
@@ -162,6 +168,9 @@ export class GatewayMachine {
     this.wall.offsetMs = 0;
     this.wall.synchronised = true;
     this.#options.disk.heal();
+    if (this.#awayUntilMs <= this.#world.nowMs) return;
+    this.#awayUntilMs = 0;
+    this.#world.after(5_000, () => this.#return());
   }
 
   #begin(): void {
@@ -214,9 +223,12 @@ export class GatewayMachine {
     if (this.#cutAtEnd) this.#cut();
     else this.kills++;
     const pauseMs = 1000 + this.#chance.unit() * 4000;
-    this.#world.after(pauseMs, () => {
-      if (this.life === undefined) this.#begin();
-    });
+    const awayMs = this.#awayUntilMs - this.#world.nowMs;
+    this.#world.after(Math.max(pauseMs, awayMs), () => this.#return());
+  }
+
+  #return(): void {
+    if (this.life === undefined && this.#world.nowMs > this.#awayUntilMs - 1) this.#begin();
   }
 
   #cut(): void {

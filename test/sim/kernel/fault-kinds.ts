@@ -55,6 +55,7 @@ export const FAULT_KINDS = {
   'disk-rot': 'now and then: bytes at rest change',
   'disk-short-write': 'a write takes less than it was given',
   'disk-slow': 'a write, a sync or a read takes 50 ms to 5 s',
+  'gateway-away': 'now and then: the gateway’s machine has no power for a minute to an hour',
   'gateway-kill': 'now and then: SIGKILL, some time after it began to matter',
   'gateway-kill-effect':
     'now and then: SIGKILL at one of the next awaited effects, before or after it happened',
