@@ -113,8 +113,12 @@ export class Repair {
     if (!online) return;
     this.#tails.connected();
     const now = this.#clock.monotonic();
+    let device = '';
+    let dueAt = now;
     for (const watched of this.#watch.all()) {
-      watched.dueAt = now + this.#grace();
+      if (watched.gap.device !== device) dueAt = now + this.#grace();
+      device = watched.gap.device;
+      watched.dueAt = dueAt;
       for (const asked of watched.asked.values()) asked.nextAt = Math.min(asked.nextAt, watched.dueAt);
     }
     this.#wake(MIN_GRACE_MS);
