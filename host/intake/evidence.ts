@@ -79,7 +79,7 @@ export class Evidence {
     this.#options = options;
   }
 
-  /** @throws Fault `evidence-unusable` when the directory can't be made, listed or read */
+  /** @throws Fault `evidence-unusable` when the directory can't be made, listed or synced */
   static async open(
     ports: { storage: Storage; clock: Clock; log: Log },
     options: EvidenceOptions,
@@ -163,17 +163,26 @@ export class Evidence {
     for (const name of await this.#storage.list(directory)) {
       const match = NAME.exec(name);
       if (match === null) continue;
-      const file = await this.#storage.open(`${directory}/${name}`, 'read');
-      try {
-        this.#charge(match[1], 1, await file.size());
-        this.#stored.add(name);
-        this.#proven.add(match[1]);
-      } finally {
-        await file.close();
-      }
+      // Its name alone says which pair it proves: one that the medium gives no more is no reason not to start.
+      const bytes = await this.#size(`${directory}/${name}`).catch(error => {
+        this.#log.warn('evidence-unreadable', { evidence: name, error: systemCode(error) || String(error) });
+        return 0;
+      });
+      this.#charge(match[1], 1, bytes);
+      this.#stored.add(name);
+      this.#proven.add(match[1]);
     }
     // A name that is visible now may not be durable yet, and counts as stored from here on.
     await this.#storage.syncDirectory(directory);
+  }
+
+  async #size(path: string): Promise<number> {
+    const file = await this.#storage.open(path, 'read');
+    try {
+      return await file.size();
+    } finally {
+      await file.close();
+    }
   }
 
   async #write(name: string, body: Buffer, device: string): Promise<EvidenceOutcome> {

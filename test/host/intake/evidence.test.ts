@@ -41,3 +41,19 @@ test('what is beyond the limit counts as proven only once there is a durable pai
   t.is(evidence.status().stored, 1);
   t.is(evidence.status().beyond, 1);
 });
+
+test('a file of evidence that the medium gives no more does not keep the gateway from starting, and stays proof', async t => {
+  const storage = new FaultyStorage();
+  const ports = { storage, clock: new TestClock(), log: silent };
+  const none = async () => undefined;
+  const first = await Evidence.open(ports, { directory: '/evidence', maxBytes: 10_000 });
+  t.is(await first.store(fork(1), none), 'stored');
+  t.is(await first.store(fork(2), none), 'stored');
+  const [bad] = [...storage.visible.keys()].filter(path => path.includes('-1-1-'));
+  storage.upset = (effect, _, path): Upset => (effect === 'open' && path === bad ? 'EIO' : undefined);
+  const again = await Evidence.open(ports, { directory: '/evidence', maxBytes: 10_000 });
+  t.is(again.status().stored, 2);
+  const written = storage.effects;
+  t.is(await again.store(fork(1), none), 'stored');
+  t.is(storage.effects, written, 'it has been stored once');
+});
