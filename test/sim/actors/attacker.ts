@@ -46,6 +46,7 @@ interface Frame {
 const MAX_RECORDED = 48;
 /** How far ahead an epoch may lie. */
 const EPOCHS_AHEAD = 4096;
+const CURLY_BRACKET = 0x7b;
 const TEMPERATURE = label('temperature', 'Cel');
 
 export class Attacker {
@@ -118,7 +119,10 @@ export class Attacker {
   #replay(chance: SeededRandom): void {
     const port = this.#port(chance);
     const direction: Direction = chance.unit() < 0.6 ? 'up' : 'down';
-    const recorded = this.#recorded[direction];
+    // What sovereign-sdk sensors say is no frame, and the other way round.
+    const recorded = this.#recorded[direction].filter(
+      bytes => (bytes[0] === CURLY_BRACKET) === (port.kind === 'sdk'),
+    );
     if (recorded.length === 0) return;
     const chunks: Uint8Array[] = [];
     const from = chance.below(recorded.length);
@@ -173,7 +177,7 @@ export class Attacker {
 
   /** Lines of sovereign-sdk sensors with another digit somewhere. */
   #forgedLines(chance: SeededRandom): Uint8Array[] {
-    const lines = this.#recorded.up.filter(bytes => bytes[0] === 0x7b);
+    const lines = this.#recorded.up.filter(bytes => bytes[0] === CURLY_BRACKET);
     if (lines.length === 0) return [noise(chance, 200)];
     const line = Uint8Array.from(lines[chance.below(lines.length)]);
     const digits = [...line.keys()].filter(i => line[i] >= 0x31 && line[i] <= 0x39);

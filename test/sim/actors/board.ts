@@ -3,25 +3,25 @@
  * together as `firmware/main.ts` does. Its power goes at any time and at any flash write; it restarts, alone or in fast
  * loops; its flash fails; an old image of its flash is put back.
  */
-import { PowerCut, VirtualFlash } from '../../../boards/virtual/flash.js';
+import { PowerCut } from '../../../boards/virtual/flash.js';
 import type { SeededRandom } from '../../../boards/virtual/random.js';
 import { Alive } from '../../../firmware/alive.js';
 import { Device } from '../../../firmware/device.js';
 import { DEVICE_LIMITS, type DeviceLimits } from '../../../firmware/limits.js';
 import type { RestartMemory, Wire } from '../../../firmware/ports.js';
 import { Restarts } from '../../../firmware/restarts.js';
-import { toHex } from '../../../firmware/seal/index.js';
 import { FlashBacklog } from '../../../firmware/store/flash-backlog.js';
 import { KEY_STORE_SECTORS, KeyStore } from '../../../firmware/store/key-store.js';
 import { FlashRestartMemory } from '../../../firmware/store/restart-memory.js';
 import { nodeDigest } from '../../../host/node/digest.js';
-import { type Ledger, Lineage, type Sealed } from '../checks/ledger.js';
+import { BoardCheck } from '../checks/board.js';
+import type { Ledger, Lineage } from '../checks/ledger.js';
 import type { Scheduled } from '../kernel/event-queue.js';
 import { Life } from '../kernel/life.js';
-import { BEGIN_UNIX_MS } from '../kernel/sim-clock.js';
 import { Violation } from '../kernel/violation.js';
 import type { World } from '../kernel/world.js';
 import type { DeviceKeys } from './keys.js';
+import { SimFlash } from './sim-flash.js';
 import { SimSource } from './sim-source.js';
 
 /** The board's end of its way to the gateway. */
@@ -74,13 +74,12 @@ const SLACK_MS = 15_000;
 const RESTART_MS = 300;
 const START_RETRY_MS = 60_000;
 const MINUTE_MS = 60_000;
-/** Half of the longest answer that counts, and what a clock drifts by until the next one. */
-const TIME_ERROR_MS = 2_000;
 
 export class Board {
   readonly id: string;
   readonly name: string;
-  readonly flash: VirtualFlash;
+  readonly flash: SimFlash;
+  readonly check: BoardCheck;
   /** While it has power. */
   device: Device | undefined;
   life: Life | undefined;
@@ -92,7 +91,6 @@ export class Board {
   readonly #options: BoardOptions;
   readonly #random: SeededRandom;
   readonly #retained = new Uint8Array(256);
-  #lineage = new Lineage();
   #alive: Alive | undefined;
   #restarts: Restarts | undefined;
   #backlog: FlashBacklog | undefined;
@@ -104,17 +102,8 @@ export class Board {
   #pollAtMs = Number.POSITIVE_INFINITY;
   #powerOn: Scheduled | undefined;
   #retired = false;
-  #refusing: string | undefined;
   #quiet = false;
   #healedMs = Number.POSITIVE_INFINITY;
-  #epochChecked = -1;
-  /** What it must have: sealed or found at boot, and neither freed nor lost. */
-  readonly #held = new Set<Sealed>();
-  /** What is to happen within one of the next programs of its flash. */
-  #programHurt: { programs: number; readonly hurt: () => void } | undefined;
-  /** What was in flash when it went off. */
-  #kept: readonly Sealed[] = [];
-
   constructor(world: World, ledger: Ledger, name: string, options: BoardOptions) {
     const { keys, copyOf } = options;
     this.#world = world;
@@ -123,22 +112,13 @@ export class Board {
     this.name = name;
     this.id = keys.id;
     this.#random = world.random(name);
-    this.flash = new VirtualFlash({
+    this.flash = new SimFlash({
       sectors: BACKLOG_AT + options.backlogSectors,
       sectorBytes: SECTOR_BYTES,
       ...(copyOf && { image: copyOf.bytes.slice() }),
     });
-    const program = this.flash.program.bind(this.flash);
-    this.flash.program = (sector, offset, source) => {
-      const next = this.#programHurt;
-      if (next !== undefined && next.programs-- === 0) {
-        this.#programHurt = undefined;
-        next.hurt();
-      }
-      return program(sector, offset, source);
-    };
+    this.check = new BoardCheck(world, ledger, this, keys, copyOf?.lineage.copy());
     if (copyOf !== undefined) {
-      this.#lineage = copyOf.lineage.copy();
       ledger.fork(this.id);
       return;
     }
@@ -152,30 +132,38 @@ export class Board {
     faults.arrivals('board-power-cut', details => this.cut(offMs(details)));
     faults.arrivals('board-restart', () => this.#restart('watchdog'));
     faults.arrivals('board-restart-loop', details => this.#loop(3 + details.below(6), details));
-    faults.arrivals('board-flash-cut', details => this.#hurtFlash('cut', details));
-    faults.arrivals('board-flash-fail', details => this.#hurtFlash('fail', details));
+    faults.arrivals('board-restore', details => {
+      const image = this.copy();
+      this.#world.after(MINUTE_MS * 30 ** details.unit(), () => this.restore(image));
+    });
+    faults.arrivals('board-flash-cut', details => this.flash.hurt('cut', details));
+    faults.arrivals('board-flash-fail', details => this.flash.hurt('fail', details));
   }
 
   /** Copies its flash, as somebody does who has it in hand for a moment. */
   copy(): Image {
-    return { bytes: this.flash.image.slice(), lineage: this.#lineage.copy() };
+    return { bytes: this.flash.image.slice(), lineage: this.check.lineage.copy() };
   }
 
   /** Puts back what its flash held before. */
   restore(image: Image): void {
-    if (this.#retired) return;
+    if (this.#retired || this.#world.faults.stopped) return;
     this.#note('restored');
     this.#ledger.fork(this.id);
     this.#off();
-    this.#kept = [];
     this.flash.image.set(image.bytes);
-    this.#lineage = image.lineage.copy();
+    this.check.replaced(image.lineage.copy());
     this.#on(1_000, 'power-on');
   }
 
   /** The power goes, and comes back. */
   cut(offMs: number): void {
     if (this.#retired || this.life === undefined) return;
+    this.check.held();
+    this.#cut(offMs);
+  }
+
+  #cut(offMs: number): void {
     this.#note('power cut');
     this.#off();
     this.#retained.fill(0xa5);
@@ -191,28 +179,11 @@ export class Board {
 
   /** The faults are over: nothing that was on its way happens any more. */
   heal(): void {
-    this.#programHurt = undefined;
     this.#healedMs = this.#world.nowMs;
-    this.flash.cutAfter(Number.POSITIVE_INFINITY, 1);
-    this.flash.failAfter(Number.POSITIVE_INFINITY);
+    this.flash.heal();
     if (this.#retired || this.life !== undefined) return;
     this.#powerOn?.cancel();
     this.#on(2_000, 'power-on');
-  }
-
-  /** At one of the next steps of its flash, or within one of the next programs, which are short beside what is erased. */
-  #hurtFlash(how: 'cut' | 'fail', details: SeededRandom): void {
-    const seed = details.bits();
-    const hurt = (after: number) => {
-      if (how === 'cut') this.flash.cutAfter(after, seed);
-      else this.flash.failAfter(after);
-    };
-    if (details.unit() < 0.6) {
-      hurt(steps(details));
-      return;
-    }
-    const byte = 1 + details.below(details.unit() < 0.5 ? 64 : 256);
-    this.#programHurt = { programs: details.below(6), hurt: () => hurt(byte) };
   }
 
   /** No readings any more of its own accord. */
@@ -225,12 +196,21 @@ export class Board {
     return this.#retired;
   }
 
+  get uptimeMs(): number {
+    return Math.floor((this.#world.nowMs - this.#bootMs) * this.#options.drift);
+  }
+
+  get slots(): Buffer {
+    return Buffer.from(this.flash.image.buffer, 0, 2 * SECTOR_BYTES);
+  }
+
   /** Whether it holds nothing any more that was sealed before this time. */
   drained(beforeMs: number): boolean {
     if (this.#retired) return true;
     const { device } = this;
     if (device === undefined || !this.#started) return false;
-    if (this.#lineage.named !== this.#lineage.lost) return false;
+    const { named, lost } = this.check.lineage;
+    if (named !== lost) return false;
     if (device.retained.count === 0) return true;
     const backlog = this.#backlog!;
     if (!device.retained.oldest()) return true;
@@ -259,12 +239,8 @@ export class Board {
     this.#bootMs = world.nowMs;
     this.#started = false;
     this.#linked = false;
-    this.#lineage.lost = 0;
-    this.#lineage.lostBefore = 0;
-    this.#lineage.named = 0;
-    this.#epochChecked = -1;
     const details = world.faults.hit('board-boot-cut', this.name);
-    if (details !== undefined) this.#hurtFlash('cut', details);
+    if (details !== undefined) this.flash.hurt('cut', details);
     this.#guard(() => {
       const restarts = new Restarts(this.#restartMemory());
       this.#restarts = restarts;
@@ -280,14 +256,14 @@ export class Board {
         maxEnvelopeBytes: MAX_ENVELOPE_BYTES,
       });
       this.#backlog = backlog;
-      this.#takeStock();
+      this.check.boot(backlog);
       const random = this.#random;
       const wire = port.open(life, {
         up: () => this.#link(life, true),
         down: () => this.#link(life, false),
         received: bytes => this.#received(life, bytes),
       });
-      const uptime = { nowMs: () => Math.floor((world.nowMs - this.#bootMs) * drift) };
+      const uptime = { nowMs: () => this.uptimeMs };
       const device = new Device(
         {
           digest: nodeDigest,
@@ -298,20 +274,7 @@ export class Board {
           keys: store,
           backlog,
           sources: periodsMs.map((periodMs, i) => new SimSource(`s${i}`, random, periodMs, burst)),
-          observer: {
-            sealed: (epoch, seq, kind, buffer, from, to) => {
-              if (epoch !== this.#epochChecked) this.#checkKeys(epoch);
-              const sealed = this.#ledger.sealed(keys.id, this.#lineage, epoch, seq, kind, buffer, from, to);
-              this.#held.add(sealed);
-              this.#checkTime();
-            },
-            receipted: (epoch, seq, buffer, from, to) =>
-              this.#held.delete(this.#ledger.receipted(keys.id, epoch, seq, buffer, from, to)),
-            lost: (epoch, seq) => {
-              for (const sealed of this.#ledger.lost(keys.id, this.#lineage, epoch, seq, this.#refusing))
-                this.#held.delete(sealed);
-            },
-          },
+          observer: this.check.observer,
         },
         {
           firmware: 'sim',
@@ -320,7 +283,7 @@ export class Board {
         },
       );
       device.quiet = this.#quiet;
-      this.#listen(device);
+      this.check.listen(device);
       this.device = device;
       const feed = () => {
         this.#fedMs = world.nowMs;
@@ -330,31 +293,6 @@ export class Board {
       this.#note(`boots: ${restarts.reason}`, restarts.waitMs > 0 ? `after ${restarts.waitMs} ms` : '');
       this.#pollAfter(Math.max(TICK_MS, restarts.waitMs / drift));
     });
-  }
-
-  /** Hears the words that only a fork should lead to. */
-  #listen(device: Device): void {
-    const refuse = device.refuse.bind(device);
-    device.refuse = message => {
-      this.#refusing = toHex(message.bytes, message.tag8At, message.tag8At + 8);
-      try {
-        refuse(message);
-      } finally {
-        this.#refusing = undefined;
-      }
-    };
-    const giveUp = device.retained.giveUp.bind(device.retained);
-    device.retained.giveUp = (epoch, seq) => {
-      if (!this.#ledger.forked(this.id))
-        throw new Violation('only forks are given up', `${this.name} up to ${epoch}:${seq}`);
-      giveUp(epoch, seq);
-    };
-    const advance = device.advance.bind(device);
-    device.advance = message => {
-      if (!this.#ledger.forked(this.id))
-        throw new Violation('only forks are advanced', `${this.name} to ${message.epoch}`);
-      advance(message);
-    };
   }
 
   #start(): boolean {
@@ -377,7 +315,7 @@ export class Board {
     const device = this.device!;
     const waitMs = device.poll();
     const fed = this.#alive!.polled();
-    this.#restarts!.running(Math.floor((this.#world.nowMs - this.#bootMs) * this.#options.drift));
+    this.#restarts!.running(this.uptimeMs);
     if (!fed && this.#world.nowMs - this.#fedMs > WATCHDOG_MS) {
       this.#bite();
       return;
@@ -428,12 +366,13 @@ export class Board {
       run();
     } catch (error) {
       if (!(error instanceof PowerCut)) throw error;
-      this.cut(offMs(this.#random));
+      this.#cut(offMs(this.#random));
     }
   }
 
   #restart(cause: string): void {
     if (this.#retired || this.life === undefined) return;
+    this.check.held();
     this.#note('restarts');
     this.#off();
     this.#on(RESTART_MS, cause);
@@ -447,7 +386,7 @@ export class Board {
   }
 
   #off(): void {
-    this.#kept = this.#entries(this.#backlog?.kept ?? 0);
+    this.check.off();
     this.life?.end();
     this.life = undefined;
     this.device = undefined;
@@ -476,59 +415,6 @@ export class Board {
     };
   }
 
-  /** The first entries of the backlog. */
-  #entries(count: number): Sealed[] {
-    const backlog = this.#backlog;
-    const entries: Sealed[] = [];
-    for (let i = 0; i < count && backlog?.select(i); i++) {
-      const { epoch, seq, buffer, from, to } = backlog;
-      if (to === from) continue;
-      const sealed = this.#ledger.exact(this.id, epoch, seq, buffer, from, to);
-      if (sealed === undefined)
-        throw new Violation('a backlog keeps what was sealed', `${this.name} holds another ${epoch}:${seq}`);
-      entries.push(sealed);
-    }
-    return entries;
-  }
-
-  /** At boot: what was in flash is still there, also when power went while something was written. */
-  #takeStock(): void {
-    const found = new Set(this.#entries(this.#backlog!.count));
-    for (const sealed of this.#kept)
-      if (!found.has(sealed))
-        throw new Violation('a backlog outlives a power cut', `${this.name}: ${sealed}`);
-    this.#kept = [];
-    this.#held.clear();
-    for (const sealed of found) this.#held.add(sealed);
-  }
-
-  /** Everything that has neither been freed nor lost is held. */
-  checkHeld(): void {
-    if (this.device === undefined) return;
-    const found = new Set(this.#entries(this.#backlog!.count));
-    for (const sealed of this.#held)
-      if (!found.has(sealed))
-        throw new Violation('a backlog keeps what was sealed', `${this.name}: ${sealed}`);
-  }
-
-  /** A time that is told is right, unless the gateway's own was wrong. */
-  #checkTime(): void {
-    const { faults, nowMs } = this.#world;
-    if (faults.has('clock-jump')) return;
-    const uptimeMs = Math.floor((nowMs - this.#bootMs) * this.#options.drift);
-    const unixMs = this.device!.time.unixMs(uptimeMs);
-    if (unixMs >= 0 && Math.abs(unixMs - BEGIN_UNIX_MS - nowMs) > TIME_ERROR_MS)
-      throw new Violation('a time is right or absent', `${this.name} says ${unixMs} at ${nowMs}`);
-  }
-
-  /** Whoever reads the flash of a board learns no key of what it has sealed, nor of what it seals now. */
-  #checkKeys(epoch: number): void {
-    this.#epochChecked = epoch;
-    const slots = Buffer.from(this.flash.image.buffer, 0, 2 * SECTOR_BYTES);
-    if (slots.includes(Buffer.from(this.#options.keys.chain(epoch))))
-      throw new Violation('no key of an epoch in use lies in flash', `${this.name} epoch ${epoch}`);
-  }
-
   #note(what: string, detail = ''): void {
     this.#world.trace.note(this.name, what, detail);
   }
@@ -537,9 +423,4 @@ export class Board {
 /** How long a board is without power: some ms to some minutes. */
 function offMs(random: SeededRandom): number {
   return 10 * 10 ** (random.unit() * 4.5);
-}
-
-/** Where in the writing of flash something happens: at the very next byte, or sectors later. */
-function steps(random: SeededRandom): number {
-  return Math.floor(4 ** (random.unit() * 7.2)) + random.below(3);
 }

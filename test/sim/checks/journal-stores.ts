@@ -50,6 +50,16 @@ export class StoreCheck {
     );
   }
 
+  /** At the end: nobody without a key has brought forth a fork. */
+  final(sealed: (payload: Uint8Array) => boolean): void {
+    for (const file of this.#files(this.#evidence)) {
+      if (!file.name.endsWith('.json') || file.destroyed.length > 0) continue;
+      const { refused } = JSON.parse(file.visible.toString('utf8'));
+      if (!sealed(Buffer.from(refused.bytes, 'base64url')))
+        this.#fail('evidence is of what a device has sealed', file.name);
+    }
+  }
+
   #bounded(directory: string, more: number): void {
     let bytes = more;
     for (const file of this.#files(directory)) bytes += file.size;

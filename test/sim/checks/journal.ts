@@ -181,13 +181,20 @@ export class JournalCheck {
     if (!undisturbed || this.damaged) return;
     for (const { file, lines, marked } of this.#segments.values()) {
       const last = lines.at(-1);
-      if (last !== undefined && last.end > marked && file.creator === this.#life && file === this.#last()?.file)
+      if (
+        last !== undefined &&
+        last.end > marked &&
+        file.creator === this.#life &&
+        file === this.#last()?.file
+      )
         this.#fail('a journal that was closed in order has nothing to copy', `${file.path} from ${marked}`);
     }
   }
 
   /** Reads everything on the disk again. */
   final(): void {
+    const { ledger } = this.#options;
+    if (ledger !== undefined) this.#stores.final(payload => ledger.find(payload) !== undefined);
     const found = new Set<string>();
     for (const file of this.#disk.files()) {
       if (file.directory?.path !== this.#directory || file.durableLinks === 0) continue;

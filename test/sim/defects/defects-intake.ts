@@ -128,7 +128,7 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
     name: 'sovereign-sdk replay journalled twice',
     guarantee: ONCE,
     edits: [{ file: SDK, find: "return 'replay';", replace: "return 'next';" }],
-    where: scenario => scenario.sdk.length > 0 && having('attack-link-replay', 'link-duplicate')(scenario),
+    where: scenario => scenario.sdk.length > 0 && having('attack-link-replay')(scenario),
     budget: 300,
   },
   {

@@ -116,18 +116,6 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
     budget: 300,
   },
   {
-    name: 'gap called final without the other gateway',
-    guarantee: FINAL,
-    edits: [
-      {
-        file: SETTLING,
-        find: "&& heads.get(key) !== 'passed') return false;",
-        replace: "&& heads.get(key) !== 'passed') continue;",
-      },
-    ],
-    budget: 500,
-  },
-  {
     name: 'held envelope lost at a restart',
     guarantee: 'what is acknowledged is printed, or held until its device is known',
     edits: [
