@@ -31,13 +31,21 @@ export class StoreCheck {
     disk.watch(this.#evidence, { written: () => this.#boundedEvidence() });
   }
 
+  hasEvidence(device: string, epoch: number, seq: number, tag8: string): boolean {
+    const name = `${device}-${epoch}-${seq}-${tag8}.json`;
+    for (const file of this.#files(this.#evidence)) {
+      if (file.name === name && file.durableLinks > 0 && file.confirmedSize === file.size) return true;
+    }
+    return false;
+  }
+
   refused(device: string, epoch: number, seq: number, tag8: string): void {
+    if (this.hasEvidence(device, epoch, seq, tag8)) return;
     let files = 0;
     let bytes = 0;
     let own = 0;
     for (const file of this.#files(this.#evidence)) {
       if (file.durableLinks === 0) continue;
-      if (file.name === `${device}-${epoch}-${seq}-${tag8}.json` && file.durableSize === file.size) return;
       files++;
       bytes += file.size;
       if (file.name.startsWith(device)) own++;
