@@ -228,7 +228,10 @@ export class GatewayMachine {
   }
 
   #return(): void {
-    if (this.life === undefined && this.#world.nowMs > this.#awayUntilMs - 1) this.#begin();
+    if (this.life !== undefined) return;
+    const awayMs = this.#awayUntilMs - this.#world.nowMs;
+    if (awayMs > 0) this.#world.after(awayMs, () => this.#return());
+    else this.#begin();
   }
 
   #cut(): void {
