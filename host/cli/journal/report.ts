@@ -162,7 +162,7 @@ export function repairText(repair: Repair): string {
     case 'aside':
       return `${segment}: there were two; the one that did not belong is ${repair.movedTo}`;
     case 'noted':
-      return `${segment}: ${repair.detail}; noted in ${repair.note}`;
+      return `${segment === '' ? '' : `${segment}: `}${repair.detail}; noted in ${repair.note}`;
     case 'unreadable':
       return `${segment}: ${repair.detail}; left as it is`;
   }

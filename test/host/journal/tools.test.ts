@@ -1,10 +1,11 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { Command } from 'commander';
 import { Kind, label, Sealer } from '../../../firmware/seal/index.js';
 import { register } from '../../../host/cli/journal.js';
+import { Cursor } from '../../../host/journal/cursor.js';
 import { Journal } from '../../../host/journal/journal.js';
 import { describePayload, encodeSdkPayload } from '../../../host/journal/payload.js';
 import { nodeDigest } from '../../../host/node/digest.js';
@@ -51,7 +52,9 @@ async function dataDirectory(t: ExecutionContext): Promise<string> {
   return data;
 }
 
-async function run(...args: string[]): Promise<{ out: string[]; err: string[]; code: string }> {
+async function run(
+  ...args: string[]
+): Promise<{ out: string[]; err: string[]; code: string; message: string }> {
   const said = { out: '', err: '' };
   const sink = (name: 'out' | 'err') => ({
     terminal: false,
@@ -62,14 +65,14 @@ async function run(...args: string[]): Promise<{ out: string[]; err: string[]; c
   });
   const program = new Command().exitOverride();
   register(program, { out: sink('out'), err: sink('err'), environment: () => undefined });
-  let code = '';
+  let [code, message] = ['', ''];
   try {
     await program.parseAsync(['journal', ...args], { from: 'user' });
   } catch (error) {
-    code = (error as { code: string }).code;
+    ({ code, message } = error as { code: string; message: string });
   }
   const lines = (text: string) => text.split('\n').filter(line => line !== '');
-  return { out: lines(said.out), err: lines(said.err), code };
+  return { out: lines(said.out), err: lines(said.err), code, message };
 }
 
 test('cat prints every entry with what it says, from a data or a journal directory', async t => {
@@ -112,8 +115,30 @@ test('check is content with a sound journal; a damaged one is described, repaire
   t.like(loss, { lost: '0102030405060708', from: [7, seq], to: [7, seq + 1] });
   t.like(summary, { readings: READINGS, damages: 1, losses: 1 });
 
+  t.deepEqual(damage.offsets, [damage.looksLike[0].offset, damage.looksLike[0].offset + 1]);
+  t.deepEqual(damage.looksLike, [{ offset: damage.offsets[0], device: '0102030405060708', epoch: 7, seq }]);
+  t.deepEqual(loss.damages, [1, 1]);
+  t.like(summary, { lostReadings: 1, lostDevices: 1, unknowns: 0 });
+  const said = await run('check', data);
+  t.regex(
+    said.out[0],
+    /^damage 1 in \d{20}\.jsonl, bytes \d+ to \d+ \(line\): fails its checksum; may cost offset \d+; looks like 0102030405060708 epoch 7 sequence \d+$/,
+  );
+  t.regex(
+    said.out[1],
+    /^lost: device 0102030405060708, epoch 7, sequence (\d+) to \1 \(damage 1; noticed at offset \d+\)$/,
+  );
+  t.regex(said.out[3], /^1 damaged place \(\d+ B\); lost: 1 readings of 1 devices in 1 range$/);
+
   const lock = await lockDirectory(data);
-  t.is((await run('repair', data)).code, 'data-locked');
+  const other = await mkdtemp(join(tmpdir(), 'sovereign-link-'));
+  t.teardown(() => rm(other, { recursive: true, force: true }));
+  await symlink(journal, join(other, 'linked'));
+  for (const place of [data, journal, join(other, 'linked')]) {
+    const refused = await run('repair', place);
+    t.is(refused.code, 'data-locked');
+    t.regex(refused.message, /a running gateway .* owns/);
+  }
   t.is((await run('check', data)).code, 'journal-damaged');
   await lock.release();
 
@@ -125,6 +150,51 @@ test('check is content with a sound journal; a damaged one is described, repaire
   t.is(after.code, '');
   t.like(JSON.parse(after.out[after.out.length - 1]).summary, { readings: READINGS, damages: 0, losses: 1 });
   t.deepEqual((await run('repair', data)).out, ['nothing to repair']);
+});
+
+test('what stands beside the journal is looked at too, and is no reason for a status', async t => {
+  const data = await dataDirectory(t);
+  const storage = new NodeStorage();
+  const cursor = await Cursor.open(storage, join(data, 'cursors'), 'uplink');
+  await cursor.save(1_000_000);
+  await cursor.save(1_000_001);
+  await cursor.close();
+  t.regex(
+    (await run('check', data)).out[0],
+    /uplink\.[ab] stands at offset 1000001, and the journal ends before \d+/,
+  );
+  await truncate(join(data, 'cursors', 'uplink.a'), 100);
+  await mkdir(join(data, 'quarantine'));
+  await writeFile(
+    join(data, 'quarantine', 'intake-0000000001.jsonl'),
+    `{"at":1}\n{"at":\n${'x'.repeat(600_000)}\n{"a`,
+  );
+  await mkdir(join(data, 'evidence'));
+  await writeFile(join(data, 'evidence', '0102030405060708-1-1-0102030405060708.json'), '{"at"');
+  const journal = join(data, 'journal');
+  const [first] = await readdir(journal);
+  await writeFile(join(journal, `${first}.repair`), 'half');
+  await writeFile(join(journal, 'notes.txt'), 'mine');
+  const { out, code } = await run('check', data, '--json');
+  t.is(code, '');
+  const told = out.map(line => JSON.parse(line));
+  const names = told.map(({ store, leftOver }) => leftOver ?? store?.slice(data.length + 1));
+  t.deepEqual(
+    [...new Set(names)],
+    [
+      `${first}.repair`,
+      'cursors/uplink.a',
+      'quarantine/intake-0000000001.jsonl',
+      'evidence/0102030405060708-1-1-0102030405060708.json',
+      undefined,
+    ],
+  );
+  t.regex(told.find(({ store }) => store?.includes('quarantine')).detail, /^[34] lines are damaged/);
+  await run('repair', data);
+  t.deepEqual(
+    (await readdir(journal)).filter(name => !/^\d{20}\.jsonl$/.test(name)),
+    ['notes.txt'],
+  );
 });
 
 test('a place without a journal is named', async t => {
