@@ -47,6 +47,8 @@ export interface MarkLine {
 
 export type Line = HeaderLine | DeviceLine | MarkLine | Entry;
 
+/** What a mark has digits for. */
+const MARK_END = 1e14;
 const ZERO = 0x30;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -197,7 +199,9 @@ export class LineReader {
 type RareLine = Exclude<Line, ReadingEntry>;
 
 function lineOf(fields: Record<string, unknown>): RareLine | undefined {
-  if ('s' in fields) return whole(fields.s) ? { kind: 'mark', synced: fields.s } : undefined;
+  if ('s' in fields) {
+    return whole(fields.s) && fields.s < MARK_END ? { kind: 'mark', synced: fields.s } : undefined;
+  }
   if ('from' in fields) return gap(fields);
   if ('journal' in fields) return header(fields);
   return 'g' in fields ? device(fields) : undefined;

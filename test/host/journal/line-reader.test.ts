@@ -41,6 +41,7 @@ const REFUSED: [what: string, body: string][] = [
   ['a tag with a quote', POSITION.replace('0011223344556677', '0011\\"2233445566')],
   ['a tag of 7 bytes', POSITION.replace('0011223344556677', '00112233445566')],
   ['a mark of another length', MARK.replace(' ', '')],
+  ['a mark of more digits', '{"s":123456789012345'],
 ];
 for (const [what, body] of REFUSED) {
   test(`refuses ${what}, although its checksum is right`, t =>
