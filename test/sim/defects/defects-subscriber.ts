@@ -2,11 +2,9 @@ import { type Defect, having } from './defect.js';
 
 const SUBSCRIBER = 'host/subscriber/subscriber.ts';
 const HISTORY = 'host/subscriber/history.ts';
-const SETTLING = 'host/subscriber/settling.ts';
 const STATE = 'host/subscriber/state-file.ts';
 const ONCE = 'a subscriber prints each reading once while its state lives';
 const GAPS = 'a missing reading is a reported gap';
-const FINAL = 'a gap is final only when no gateway can fill it';
 
 /** The subscriber: from the broker to the output. */
 export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
@@ -99,18 +97,6 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
         file: HISTORY,
         find: 'if (missing === undefined) return;',
         replace: 'return;',
-      },
-    ],
-    budget: 300,
-  },
-  {
-    name: 'gap called final at the first status',
-    guarantee: FINAL,
-    edits: [
-      {
-        file: SETTLING,
-        find: 'if (head === undefined) watched.heads.set(key, status.head);',
-        replace: "if (head === undefined) watched.heads.set(key, 'passed');",
       },
     ],
     budget: 300,

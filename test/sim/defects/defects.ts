@@ -1,4 +1,5 @@
 import type { Defect } from './defect.js';
+import { FETCH_DEFECTS } from './defects-fetch.js';
 import { FIRMWARE_DEFECTS } from './defects-firmware.js';
 import { INTAKE_DEFECTS } from './defects-intake.js';
 import { JOURNAL_DEFECTS } from './defects-journal.js';
@@ -8,6 +9,7 @@ import { UPLINK_DEFECTS } from './defects-uplink.js';
 export const DEFECTS: readonly Defect[] = [
   ...JOURNAL_DEFECTS,
   ...UPLINK_DEFECTS,
+  ...FETCH_DEFECTS,
   ...INTAKE_DEFECTS,
   ...FIRMWARE_DEFECTS,
   ...SUBSCRIBER_DEFECTS,
