@@ -10,6 +10,7 @@ import { readThrough } from './read-through.js';
 const BUFFER_BYTES = 256 * 1024;
 /** Left free beside the copy. */
 const SPARE_BYTES = 1024 * 1024;
+const BLANK_BYTES = 4096;
 const SPACE = 0x20;
 const LINE_FEED = 0x0a;
 
@@ -114,6 +115,8 @@ export class MendedCopy {
       const part = this.#buffer.subarray(0, Math.min(this.#buffer.length, left));
       part.fill(SPACE);
       left -= part.length;
+      // No line is longer than a sound one can be, or a reader takes it for damage.
+      for (let at = BLANK_BYTES - 1; at < part.length; at += BLANK_BYTES) part[at] = LINE_FEED;
       if (left === 0) part[part.length - 1] = LINE_FEED;
       await this.#write(part);
     }

@@ -122,6 +122,26 @@ test('any effect of repair that fails once leaves a journal that another run men
   }
 });
 
+test('hundreds of kilobytes that are damaged or gone become blanks that nothing takes for damage', async t => {
+  const storage = new FaultyStorage();
+  const journal = await open(storage, { segmentBytes: 700_000, maxBatchBytes: 100_000 });
+  for (let seq = 0; seq < 9000; seq++) {
+    journal.append(reading(A, 1, seq));
+    if (seq % 500 === 0) await settle();
+  }
+  await journal.close();
+  const [first, second] = segmentPaths(storage);
+  storage.alter(first, bytes => bytes.fill(0, 100_001, 500_007));
+  storage.alter(second, bytes => bytes.subarray(0, 250_000));
+  const { losses, lostReadings } = await check(storage);
+  t.is(losses, 2);
+  await repair(storage, DIRECTORY, () => undefined);
+  const after = await check(storage);
+  t.deepEqual(after.reasons, []);
+  t.false(isDamaged(after));
+  t.is(after.lostReadings, lostReadings);
+});
+
 test('swapped segments get their names back, wherever that is stopped', async t => {
   const whole = await sound();
   const expected = await keys(whole);
