@@ -6,7 +6,7 @@
 import { Fault } from '../fault.js';
 import type { Entry, ReadingEntry } from '../journal/entry.js';
 import type { BrokerMessage, BrokerSession, Clock, Timer } from '../ports.js';
-import type { Outgoing } from './fetch/fetcher.js';
+import type { Outgoing } from './fetch/outbox.js';
 import { readingMessage, sealedMessage, statusMessage } from './messages.js';
 import { Pace } from './pace.js';
 import { ReadAhead, type UplinkReader } from './read-ahead.js';

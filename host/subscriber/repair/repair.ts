@@ -72,6 +72,8 @@ const MIN_GRACE_MS = 1000;
 const MAX_GRACE_MS = 4000;
 const ANSWER_MS = 30_000;
 const MIN_TICK_MS = 250;
+/** What a disk has refused so often, over half an hour at least, it will not give any more. */
+const UNREAD_TRIES = 12;
 /** Gaps with no more between them are asked for together. */
 const MAX_BETWEEN = 32;
 
@@ -211,7 +213,8 @@ export class Repair {
         !belongsTo(watched, gateway, this.#gateways) || watched.heads.get(gateway.key) === 'passed';
       for (const part of missing) {
         // One that has never had it may still get it, unless it has nothing more to publish.
-        if (part.why === 'queued' || part.why === 'unread' || (part.why === 'later' && !passed)) continue;
+        if (part.why === 'queued' || (part.why === 'later' && !passed)) continue;
+        if (part.why === 'unread' && asked.tries < UNREAD_TRIES) continue;
         asked.denied.add(part.from, part.to);
         if (compare(part.from, to) < 0 && compare(part.to, from) > 0) asked.whys.add(part.why);
       }

@@ -8,15 +8,15 @@
  *
  * What has not been acknowledged by the broker yet is not sent here: it comes by itself.
  */
-import type { DevicePosition, Entry } from '../../journal/entry.js';
+import type { DamageListener, DevicePosition, Entry } from '../../journal/entry.js';
 import type { Snapshot } from '../../journal/snapshots.js';
-import type { BrokerMessage, Clock, Timer } from '../../ports.js';
+import type { Clock, Timer } from '../../ports.js';
 import { sealedMessage } from '../messages.js';
-import { Pace } from '../pace.js';
 import { FETCHED_CONTENT_TYPE, fetchedTopic } from '../topics.js';
 import type { FetchCounts } from './counts.js';
 import { compare, decodeRequest, encodeFetched } from './format.js';
 import { after, type Job } from './job.js';
+import { Outbox, type Outgoing } from './outbox.js';
 import { ReadingRate } from './reading-rate.js';
 import { type Answer, Requests } from './requests.js';
 
@@ -28,7 +28,10 @@ export interface Archive {
   readonly positions: ReadonlyMap<string, DevicePosition>;
   /** Where devices stood when a segment began; incomplete when it has gone. */
   snapshot(first: number): Promise<Snapshot>;
-  reader(fromOffset: number): { next(maxEntries: number): Promise<readonly Entry[]>; close(): Promise<void> };
+  reader(
+    fromOffset: number,
+    options: { damaged: DamageListener },
+  ): { next(maxEntries: number): Promise<readonly Entry[]>; close(): Promise<void> };
 }
 
 export interface FetcherPorts {
@@ -45,17 +48,7 @@ export interface FetcherOptions {
   readonly perSecond: number;
 }
 
-/** A message on its way, with what to do once the broker has it. */
-export interface Outgoing {
-  readonly message: BrokerMessage;
-  /** The broker may refuse it without harm to the readings. */
-  readonly optional: boolean;
-  readonly acknowledged: () => void;
-}
-
 const READ_ENTRIES = 256;
-/** Readings ready to be sent. */
-const MAX_READY = 32;
 /** Messages that wait, for those who are told that there are too many. */
 const MAX_OUT = 128;
 /** Entries gone through for each message that may be sent. */
@@ -67,15 +60,11 @@ export class Fetcher {
   readonly #ports: FetcherPorts;
   readonly #options: FetcherOptions;
   readonly #counts: FetchCounts;
-  readonly #ready: () => void;
   readonly #requests = new Requests();
-  readonly #pace: Pace;
+  readonly #outbox: Outbox;
   readonly #rate: ReadingRate;
-  #out: Outgoing[] = [];
-  #room: (() => void) | undefined;
   #running = false;
   #stopped = false;
-  #paceTimer: Timer | undefined;
   #answerTimer: Timer | undefined;
 
   /** @param ready there may be something for `next` */
@@ -83,8 +72,7 @@ export class Fetcher {
     this.#ports = ports;
     this.#options = options;
     this.#counts = counts;
-    this.#ready = ready;
-    this.#pace = new Pace(ports.clock, options.perSecond);
+    this.#outbox = new Outbox(ports.clock, options.perSecond, ready);
     this.#rate = new ReadingRate(ports.clock, options.perSecond * READ_PER_MESSAGE);
   }
 
@@ -105,7 +93,7 @@ export class Fetcher {
     const jobs = this.#requests.add(request);
     if (jobs === undefined) {
       this.#counts.refuse('busy');
-      if (request.id !== '' && this.#out.length < MAX_OUT) this.#tell(request.id, true, [], true);
+      if (request.id !== '' && this.#outbox.size < MAX_OUT) this.#tell(request.id, true, [], true);
       return;
     }
     this.#counts.ranges += jobs.length;
@@ -116,28 +104,15 @@ export class Fetcher {
 
   /** The next message, when its time has come. */
   next(): Outgoing | undefined {
-    if (this.#out.length === 0 || this.#stopped) return undefined;
-    const pauseMs = this.#pace.take();
-    if (pauseMs > 0) {
-      this.#paceTimer ??= this.#ports.clock.after(pauseMs, () => {
-        this.#paceTimer = undefined;
-        this.#ready();
-      });
-      return undefined;
-    }
-    const outgoing = this.#out.shift();
-    if (this.#out.length < MAX_READY) this.#makeRoom();
-    return outgoing;
+    return this.#outbox.next();
   }
 
   /** The connection is gone, and all requests with it. */
   stop(): void {
     this.#stopped = true;
-    this.#paceTimer?.cancel();
     this.#answerTimer?.cancel();
     this.#rate.stop();
-    this.#out = [];
-    this.#makeRoom();
+    this.#outbox.stop();
   }
 
   async #run(): Promise<void> {
@@ -206,19 +181,35 @@ export class Fetcher {
     const began = await this.#snapshot(first);
     const ends = next === undefined ? this.#present() : (await this.#snapshot(next)).positions;
     const jobs = this.#riders(first, turn, began, ends);
-    const reader = archive.reader(first);
+    const unread: number[] = [];
+    const reader = archive.reader(first, {
+      // Where a page can't be read there are zeros, which no line has: it may be readable again.
+      damaged: ({ reason, copy, after }) => {
+        if (reason === 'io' || copy.includes(0)) unread.push(after);
+      },
+    });
+    const see = (offset: number) => {
+      while (unread.length > 0 && unread[0] < offset) {
+        unread.shift();
+        for (const job of all(jobs)) job.blind = true;
+      }
+    };
     try {
       for (;;) {
         const entries = await reader.next(READ_ENTRIES).catch(() => undefined);
         if (this.#stopped) return;
         if (entries === undefined) return this.#refused(jobs, next);
         for (const entry of entries) {
+          see(entry.offset);
           if (next !== undefined && entry.offset >= next) return this.#passed(jobs, ends, first, next);
           if (entry.offset >= cursor()) return this.#queued(jobs);
           await this.#offer(entry, jobs);
           if (this.#stopped || jobs.size === 0) return;
         }
-        if (entries.length === 0) return this.#passed(jobs, ends, first, next);
+        if (entries.length === 0) {
+          see(Number.POSITIVE_INFINITY);
+          return this.#passed(jobs, ends, first, next);
+        }
         await this.#rate.rest(entries.length);
         if (this.#stopped) return;
       }
@@ -277,13 +268,15 @@ export class Fetcher {
         if (!asking.includes(job) && job.note(entry)) wanting.push(job);
       for (const job of wanting) job.unacknowledged++;
       const message = { ...sealedMessage(this.#options.site, entry), userProperties: HISTORICAL };
-      await this.#put(message, () => {
+      const acknowledged = () => {
         this.#counts.sent++;
         for (const job of wanting) {
           job.unacknowledged--;
           this.#settle(job);
         }
-      });
+      };
+      this.#outbox.add({ message, optional: false, acknowledged });
+      await this.#outbox.room();
     }
     for (const job of asking) this.#settle(job);
     const left = asking.filter(job => !job.over);
@@ -348,26 +341,11 @@ export class Fetcher {
     const { site, gateway } = this.#options;
     const payload = encodeFetched({ gateway, site, id, done, busy, results });
     const topic = fetchedTopic(site, gateway);
-    this.#out.push({
+    this.#outbox.add({
       message: { topic, payload, retain: false, contentType: FETCHED_CONTENT_TYPE },
       optional: true,
       acknowledged: () => {},
     });
-    this.#ready();
-  }
-
-  #put(message: BrokerMessage, acknowledged: () => void): Promise<void> {
-    this.#out.push({ message, optional: false, acknowledged });
-    this.#ready();
-    if (this.#out.length < MAX_READY || this.#stopped) return Promise.resolve();
-    return new Promise(resolve => {
-      this.#room = resolve;
-    });
-  }
-
-  #makeRoom(): void {
-    this.#room?.();
-    this.#room = undefined;
   }
 
   /** What a disk that refuses does not tell is not known. */

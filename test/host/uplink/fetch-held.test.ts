@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { Entry } from '../../../host/journal/entry.js';
 import { describePayload, encodeSdkPayload, sdkDevice } from '../../../host/journal/payload.js';
+import { NodeStorage } from '../../../host/node/storage.js';
+import type { Storage } from '../../../host/ports.js';
 import {
   compare,
   type FetchRange,
@@ -80,6 +82,53 @@ test('what the medium has destroyed', async t => {
       [25, []],
     ],
   );
+});
+
+test('what the disk refuses for now is not called lost', async t => {
+  let refuses: 'page' | 'all' | undefined;
+  const real = new NodeStorage();
+  const storage = Object.create(real) as Storage;
+  storage.open = async (path, mode) => {
+    const file = await real.open(path, mode);
+    if (mode !== 'read' || !path.endsWith('.jsonl')) return file;
+    const { read } = file;
+    file.read = (target, position) => {
+      const hit = position < 8192 && position + target.length > 4096;
+      if (refuses === 'all' || (refuses === 'page' && hit))
+        return Promise.reject(Object.assign(new Error('i/o'), { code: 'EIO' }));
+      return read.call(file, target, position);
+    };
+    return file;
+  };
+  const { uplink, drained, answered, add, heard, ask } = await fetching(t, {}, 20_000, storage);
+  const [one, two] = [new TestDevice(1), new TestDevice(2)];
+  for (let i = 0; i < 70; i++) await add(one.entry(), two.entry());
+  uplink.start();
+  await drained();
+  heard();
+  refuses = 'page';
+  await ask([range(one, [1, 0], [1, 60])]);
+  await answered(1);
+  const [{ missing, sent, reached }] = heard().results;
+  t.deepEqual(reached, [1, 60]);
+  t.true(missing.length > 0 && missing.every(({ why }) => why === 'unread'));
+  t.is(sent + missing.reduce((sum, { from, to }) => sum + to[1] - from[1], 0), 60);
+  refuses = 'all';
+  await ask([range(one, [1, 0], [1, 60]), range(one, [1, 70])]);
+  await answered(1);
+  const { results } = heard();
+  t.deepEqual(
+    results.map(({ sent, missing }) => [sent, missing.filter(({ why }) => why !== 'unread')]),
+    [
+      [0, []],
+      [0, []],
+    ],
+  );
+  refuses = undefined;
+  await ask([range(one, [1, 0], [1, 60])]);
+  await answered(1);
+  t.is(heard().results[0].sent, 60);
+  t.true(uplink.state.fetch!.failed > 0);
 });
 
 test('what has not been acknowledged yet comes by itself', async t => {

@@ -5,6 +5,7 @@ import type { ExecutionContext } from 'ava';
 import type { Entry, ReadingEntry } from '../../../host/journal/entry.js';
 import { Journal } from '../../../host/journal/journal.js';
 import { NodeStorage } from '../../../host/node/storage.js';
+import type { Storage } from '../../../host/ports.js';
 import { decodeFetched, encodeRequest, type FetchRange } from '../../../host/uplink/fetch/format.js';
 import { Uplink, type UplinkOptions } from '../../../host/uplink/uplink.js';
 import { FakeClock } from '../../support/fake-clock.js';
@@ -14,14 +15,18 @@ import { anyRandom, FakeCursor, realClock, type TestDevice, TestLog } from './su
 export const FETCH = 'sovereign/1/cellar/gateway/gw/fetch';
 
 /** A real journal of small segments, and its uplink to a broker of the test's. */
-export async function fetching(t: ExecutionContext, more: Partial<UplinkOptions> = {}) {
+export async function fetching(
+  t: ExecutionContext,
+  more: Partial<UplinkOptions> = {},
+  segmentBytes = 2500,
+  storage: Storage = new NodeStorage(),
+) {
   const directory = await mkdtemp(join(tmpdir(), 'fetch-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   const log = new TestLog();
-  const storage = new NodeStorage();
   const journal = await Journal.open(
     { storage, clock: realClock, log },
-    { directory: join(directory, 'journal'), segmentBytes: 2500, retainBytes: 0 },
+    { directory: join(directory, 'journal'), segmentBytes, retainBytes: 0 },
   );
   t.teardown(() => journal.close());
   const clock = new FakeClock();
