@@ -8,12 +8,15 @@ import { segmentName } from './names.js';
 
 const PATIENCE_MS = 120_000;
 const MIN_TRIES = 4;
+/** Longer than any pause between two tries: what is older is another trouble. */
+const FORGET_MS = 300_000;
 const MAX_PROBES = 4;
 const MAX_NOTED = 256;
 const PROBE_BYTES = 512;
 
 interface Trouble {
-  readonly sinceMs: number;
+  sinceMs: number;
+  lastMs: number;
   tries: number;
 }
 
@@ -36,12 +39,22 @@ export class Patience {
     let trouble = this.#troubles.get(first);
     if (trouble === undefined) {
       if (this.#troubles.size >= MAX_NOTED) this.#troubles.clear();
-      trouble = { sinceMs: nowMs, tries: 0 };
+      trouble = { sinceMs: nowMs, lastMs: nowMs, tries: 0 };
       this.#troubles.set(first, trouble);
     }
+    if (nowMs - trouble.lastMs > FORGET_MS) {
+      trouble.sinceMs = nowMs;
+      trouble.tries = 0;
+    }
+    trouble.lastMs = nowMs;
     trouble.tries++;
     if (trouble.tries < MIN_TRIES || nowMs - trouble.sinceMs < PATIENCE_MS) return false;
     return this.#mediumReads(view, first);
+  }
+
+  /** Segment `first` can be read after all. */
+  worked(first: number): void {
+    this.#troubles.delete(first);
   }
 
   async #mediumReads(

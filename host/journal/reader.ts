@@ -41,6 +41,8 @@ interface Current {
   /** How far to read, and how far there should be something. */
   to: number;
   expectedBytes: number;
+  /** What says how far it goes can't be read any more. */
+  dead: boolean;
 }
 
 export class JournalReader {
@@ -120,9 +122,11 @@ export class JournalReader {
     await current?.file.close();
   }
 
-  async #fill({ first, scanner }: Current): Promise<boolean> {
+  async #fill({ first, scanner, dead }: Current): Promise<boolean> {
     try {
-      return await scanner.fill();
+      const more = await scanner.fill();
+      if (!dead && !scanner.dead) this.#view.patience?.worked(first);
+      return more;
     } catch (error) {
       if (!(await this.#isDead(first, error))) throw error;
       scanner.dead = true;
@@ -143,12 +147,17 @@ export class JournalReader {
     return (await this.#view.patience?.isOver(this.#view, first, error)) ?? false;
   }
 
-  async #durableEnd(first: number, file: StorageFile, known: number | undefined): Promise<DurableEnd> {
+  async #durableEnd(
+    first: number,
+    file: StorageFile,
+    known: number | undefined,
+  ): Promise<DurableEnd & { dead: boolean }> {
     try {
-      return await durableEnd(this.#view, first, file, this.#lines, known, true);
+      const end = await durableEnd(this.#view, first, file, this.#lines, known, true);
+      return { ...end, dead: false };
     } catch (error) {
       if (!(await this.#isDead(first, error))) throw error;
-      return durableEnd(this.#view, first, file, this.#lines, known);
+      return { ...(await durableEnd(this.#view, first, file, this.#lines, known)), dead: true };
     }
   }
 
@@ -181,7 +190,8 @@ export class JournalReader {
       }
       const scanner = new Scanner(file, this.#lines, 0, end.to);
       const misplaced = new Misplaced(file, end.to);
-      return { first, file, scanner, misplaced, to: end.to, expectedBytes: end.expectedBytes };
+      const { to, expectedBytes, dead } = end;
+      return { first, file, scanner, misplaced, to, expectedBytes, dead };
     } catch (error) {
       await file.close().catch(() => undefined);
       if (!(await this.#isDead(first, error))) throw error;

@@ -75,6 +75,22 @@ test('a segment of which nothing can be read for minutes is passed over, if othe
   t.true(damages.length > 0);
 });
 
+test('errors that pass are not added up', async t => {
+  const storage = await small(4);
+  const [, second] = segments(storage);
+  const clock = new TestClock();
+  const journal = await open(storage, {}, [], clock);
+  const damages: Damage[] = [];
+  for (let round = 0; round < 8; round++) {
+    let errors = 4;
+    storage.upset = (what, _, path): Upset =>
+      what === 'read' && path === second && errors-- > 0 ? 'EIO' : undefined;
+    t.is((await patiently(journal, clock, damages)).length, 4);
+    await clock.pass(30_000);
+  }
+  t.deepEqual(damages, []);
+});
+
 test('how far a segment is durable stands in the next sound header, and an error on reading it is an error', async t => {
   const storage = new FaultyStorage();
   const clock = new TestClock();
