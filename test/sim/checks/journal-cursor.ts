@@ -115,9 +115,10 @@ export class CursorCheck {
     }
   }
 
-  /** The highest offset that a cursor on the disk says, whatever happens to the power. */
+  /** The highest offset that a cursor on the disk has said. */
   durable(): number {
-    let highest = 0;
+    // What was on it counts although it may have rotted since: the process knows it.
+    let highest = this.#saved;
     for (const file of this.#disk.files()) {
       if (file.directory?.path !== this.#directory || file.durableLinks === 0) continue;
       highest = Math.max(highest, readCursor(file.durable)?.offset ?? 0);
