@@ -11,8 +11,10 @@
  * `offset`: everything below has been passed. `ranges`: at most 8 ranges [from, to) above it that have been
  * passed as well. `c`: CRC-32 over what precedes `,"c"`, as in the journal's lines.
  */
+
+import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { Fault } from '../fault.js';
+import { Fault, systemCode } from '../fault.js';
 import type { Storage, StorageFile } from '../ports.js';
 import { MAX_OFFSET } from './entry.js';
 
@@ -28,6 +30,8 @@ export interface DurablePlace {
 
 export const MAX_RANGES = 8;
 const SLOT_BYTES = 512;
+/** Then the file is replaced. */
+const MAX_REFUSALS = 3;
 const READ_TRIES = 3;
 
 interface Slot {
@@ -37,7 +41,8 @@ interface Slot {
 }
 
 export class Cursor implements DurablePlace {
-  #files: [StorageFile, StorageFile];
+  /** undefined: the medium doesn't give the file any more. */
+  #files: [StorageFile | undefined, StorageFile | undefined];
   #slot: Slot;
   #turn: 0 | 1;
   #saving: Promise<void> = Promise.resolve();
@@ -45,11 +50,13 @@ export class Cursor implements DurablePlace {
   readonly #paths: [string, string];
   readonly #storage: Storage;
   #broken: [boolean, boolean] = [false, false];
+  /** Saves that have failed one after another because the medium refused. */
+  #refusals = 0;
 
   private constructor(
     storage: Storage,
     paths: [string, string],
-    files: [StorageFile, StorageFile],
+    files: [StorageFile | undefined, StorageFile | undefined],
     slot: Slot,
     turn: 0 | 1,
   ) {
@@ -72,11 +79,11 @@ export class Cursor implements DurablePlace {
     try {
       await storage.ensureDirectory(directory);
       const present = new Set(await storage.list(directory));
-      const first = await openSlot(storage, paths[0], present.has(`${name}.a`));
-      const second = await openSlot(storage, paths[1], present.has(`${name}.b`));
+      const first = await openSlot(storage, paths[0], present.has(`${name}.a`)).catch(unlessDead);
+      const second = await openSlot(storage, paths[1], present.has(`${name}.b`)).catch(unlessDead);
       await storage.syncDirectory(directory);
-      const a = await readSlot(first);
-      const b = await readSlot(second);
+      const a = first && (await readSlot(first));
+      const b = second && (await readSlot(second));
       // The older of the two is overwritten next, or the one that isn't sound.
       const turn = !a ? 0 : !b ? 1 : a.generation <= b.generation ? 0 : 1;
       const slot = (turn === 0 ? b : a) ?? { generation: 0, offset: 0, ranges: [] };
@@ -122,7 +129,7 @@ export class Cursor implements DurablePlace {
 
   async close(): Promise<void> {
     await this.#saving;
-    await Promise.all(this.#files.map(file => file.close()));
+    await Promise.all(this.#files.map(file => file?.close()));
   }
 
   async #write(offset: number, ranges: readonly OffsetRange[]): Promise<void> {
@@ -135,21 +142,50 @@ export class Cursor implements DurablePlace {
     // Only the slot that isn't the present one may be written: the other one must stay whole meanwhile.
     const turn = this.#turn;
     try {
-      if (this.#broken[turn]) {
-        await this.#files[turn].close().catch(() => undefined);
-        this.#files[turn] = await this.#storage.open(this.#paths[turn], 'update');
+      let file = this.#files[turn];
+      if (this.#broken[turn] || !file) {
+        await file?.close().catch(() => undefined);
+        this.#files[turn] = undefined;
+        // One sector that has gone bad may not hold the cursor, and with it all segments, for ever.
+        const path = this.#paths[turn];
+        file = await (this.#refusals < MAX_REFUSALS
+          ? this.#storage.open(path, 'update')
+          : this.#replace(path));
+        this.#files[turn] = file;
         this.#broken[turn] = false;
       }
-      const written = await this.#files[turn].write(bytes, 0);
+      const written = await file.write(bytes, 0);
       if (written !== bytes.length) throw new Error(`short write of ${written} bytes`);
-      await this.#files[turn].sync();
+      await file.sync();
+      this.#refusals = 0;
     } catch (error) {
       this.#broken[turn] = true;
+      if (systemCode(error) === 'EIO') this.#refusals++;
       throw error;
     }
     this.#slot = slot;
     this.#turn = turn === 0 ? 1 : 0;
   }
+
+  /** A new file in place of one that takes no writes. */
+  async #replace(path: string): Promise<StorageFile> {
+    const draft = `${path}.new`;
+    await this.#storage.remove(draft).catch(() => undefined);
+    const file = await openSlot(this.#storage, draft, false);
+    try {
+      await this.#storage.rename(draft, path);
+      await this.#storage.syncDirectory(dirname(path));
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      throw error;
+    }
+    return file;
+  }
+}
+
+function unlessDead(error: unknown): undefined {
+  if (systemCode(error) !== 'EIO') throw error;
+  return undefined;
 }
 
 async function openSlot(storage: Storage, path: string, present: boolean): Promise<StorageFile> {

@@ -159,3 +159,26 @@ test('an error on reading that passes does not send the cursor back', async t =>
     t.is((await Cursor.open(after, '/cursors', 'uplink')).offset, 30);
   }
 });
+
+test('a file whose sector has gone bad is replaced after some tries; until then the old place stands', async t => {
+  const storage = new FaultyStorage();
+  const cursor = await Cursor.open(storage, '/cursors', 'uplink');
+  await cursor.save(5);
+  const paths = [...storage.visible.keys()];
+  for (const bad of paths) {
+    const dead = storage.afterCrash('visible');
+    const inode = dead.visible.get(bad);
+    dead.upset = (effect, _, path) =>
+      path === bad && dead.visible.get(bad) === inode && effect !== 'rename' && effect !== 'remove'
+        ? 'EIO'
+        : undefined;
+    const again = await Cursor.open(dead, '/cursors', 'uplink');
+    const opened = again.offset;
+    let failures = 0;
+    for (let offset = 10; offset < 20; offset++) await again.save(offset).catch(() => failures++);
+    t.true(failures <= 4, String(failures));
+    t.is(again.offset, 19);
+    t.true(opened === 5 || opened === 0);
+    t.is((await Cursor.open(dead.afterCrash('synced'), '/cursors', 'uplink')).offset, 19);
+  }
+});
