@@ -98,14 +98,6 @@ export class Ledger {
     return [...this.#missing];
   }
 
-  /** Of those, the ones that no gap said to be final contains. */
-  unreported(): string[] {
-    return this.missing().filter(key => {
-      const reading = this.#receipted.get(key)!;
-      return !this.lost.some(gap => contains(gap, reading));
-    });
-  }
-
   /** Receipted readings that `held`, by key with its digest, does not have like that. */
   absentFrom(held: ReadonlyMap<string, string>): string[] {
     return [...this.#receipted.values()]
@@ -133,11 +125,6 @@ const NOTHING = { device: 'nothing', epoch: -1, seq: -1 };
 type Place = readonly [epoch: number, seq: number];
 const placeOf = ({ epoch, seq }: Sealed): Place => [epoch, seq];
 const isBefore = (a: Place, b: Place) => a[0] < b[0] || (a[0] === b[0] && a[1] < b[1]);
-
-function contains(gap: SaidGap, sealed: Sealed): boolean {
-  const place = placeOf(sealed);
-  return gap.device === sealed.device && !isBefore(place, gap.from) && isBefore(place, gap.to);
-}
 
 const ALARM = /^(refused|FORK|held)|^\S+Z error |^\w*Error: |^ {4}at /;
 
