@@ -8,7 +8,7 @@ import { comparePlaces } from '../../host/journal/entry.js';
 import { nodeDigest } from '../../host/node/digest.js';
 import { MqttLinkSource } from '../../host/node/mqtt-link.js';
 import { Attacker } from './actors/attacker.js';
-import { Board, type BoardPort } from './actors/board.js';
+import { Board } from './actors/board.js';
 import { DATA_DIRECTORY, GatewayMachine } from './actors/gateway.js';
 import { drawSettings, type GatewaySettings } from './actors/gateway-settings.js';
 import { deviceKeys, sdkKeys } from './actors/keys.js';
@@ -25,7 +25,13 @@ import type { FaultKind } from './kernel/fault-kinds.js';
 import type { Life } from './kernel/life.js';
 import { Violation } from './kernel/violation.js';
 import { World } from './kernel/world.js';
-import { mqttBoardPort, sdkBoardPort, serialBoardPort, tcpBoardPort } from './network/board-port.js';
+import {
+  type BoardPort,
+  mqttBoardPort,
+  sdkBoardPort,
+  serialBoardPort,
+  tcpBoardPort,
+} from './network/board-port.js';
 import { GatewayPort } from './network/gateway-port.js';
 import { SimBroker } from './network/sim-broker.js';
 import { type LinkKind, type Reduction, type Scenario, scenarioOf } from './scenario.js';
@@ -160,7 +166,7 @@ export class Simulation {
     await this.#arrive(scenario.durationMs);
     this.#hush();
     await this.#arrive(world.nowMs);
-    for (const board of boards) board.checkHeld();
+    for (const board of boards) board.check.held();
     this.journal.final();
   }
 

@@ -1,14 +1,13 @@
 /**
- * A board: flash, the memory that a reset spares, a clock that drifts, sensors, and on it the firmware's own device, put
- * together as `firmware/main.ts` does. Its power goes at any time and at any flash write; it restarts, alone or in fast
- * loops; its flash fails; an old image of its flash is put back.
+ * A board with the firmware's own device on it, put together as `firmware/main.ts` does. Its power goes at any time and at
+ * any flash write; it restarts, alone or in fast loops; its flash fails; an old image of its flash is put back.
  */
 import { PowerCut } from '../../../boards/virtual/flash.js';
 import type { SeededRandom } from '../../../boards/virtual/random.js';
 import { Alive } from '../../../firmware/alive.js';
 import { Device } from '../../../firmware/device.js';
 import { DEVICE_LIMITS, type DeviceLimits } from '../../../firmware/limits.js';
-import type { RestartMemory, Wire } from '../../../firmware/ports.js';
+import type { RestartMemory } from '../../../firmware/ports.js';
 import { Restarts } from '../../../firmware/restarts.js';
 import { FlashBacklog } from '../../../firmware/store/flash-backlog.js';
 import { KEY_STORE_SECTORS, KeyStore } from '../../../firmware/store/key-store.js';
@@ -20,21 +19,10 @@ import type { Scheduled } from '../kernel/event-queue.js';
 import { Life } from '../kernel/life.js';
 import { Violation } from '../kernel/violation.js';
 import type { World } from '../kernel/world.js';
+import type { BoardPort } from '../network/board-port.js';
 import type { DeviceKeys } from './keys.js';
 import { SimFlash } from './sim-flash.js';
 import { SimSource } from './sim-source.js';
-
-/** The board's end of its way to the gateway. */
-export interface BoardPort {
-  /** Gives a boot its wire; it ends with the life. `up` and `down` come later, never from within. */
-  open(life: Life, events: BoardEvents): Wire;
-}
-
-export interface BoardEvents {
-  up(): void;
-  down(): void;
-  received(bytes: Uint8Array): void;
-}
 
 export interface BoardOptions {
   readonly keys: DeviceKeys;
@@ -64,7 +52,6 @@ export interface Image {
 const RESTART_AT = KEY_STORE_SECTORS;
 const BACKLOG_AT = RESTART_AT + 1;
 const SECTOR_BYTES = 4096;
-const MAX_ENVELOPE_BYTES = 512;
 /** When the effects of all faults are over. */
 const WELL_MS = 15 * 60_000;
 const TICK_MS = 10;
@@ -83,9 +70,6 @@ export class Board {
   /** While it has power. */
   device: Device | undefined;
   life: Life | undefined;
-  boots = 0;
-  /** Boots that ended since nothing fed the watchdog. */
-  watchdogs = 0;
   readonly #world: World;
   readonly #ledger: Ledger;
   readonly #options: BoardOptions;
@@ -153,7 +137,7 @@ export class Board {
     this.#off();
     this.flash.image.set(image.bytes);
     this.check.replaced(image.lineage.copy());
-    this.#on(1_000, 'power-on');
+    this.#on(1_000);
   }
 
   /** The power goes, and comes back. */
@@ -167,7 +151,7 @@ export class Board {
     this.#note('power cut');
     this.#off();
     this.#retained.fill(0xa5);
-    this.#on(offMs, 'power-on');
+    this.#on(offMs);
   }
 
   /** For good. */
@@ -183,17 +167,13 @@ export class Board {
     this.flash.heal();
     if (this.#retired || this.life !== undefined) return;
     this.#powerOn?.cancel();
-    this.#on(2_000, 'power-on');
+    this.#on(2_000);
   }
 
   /** No readings any more of its own accord. */
   hush(): void {
     this.#quiet = true;
     if (this.device !== undefined) this.device.quiet = true;
-  }
-
-  get retired(): boolean {
-    return this.#retired;
   }
 
   get uptimeMs(): number {
@@ -220,20 +200,18 @@ export class Board {
 
   /** What it is about, for whoever looks for why it does not get on. */
   describe(): string {
-    const { device } = this;
-    if (device === undefined) return `${this.name}: off`;
-    const oldest = device.retained.oldest() ? `${this.#backlog!.epoch}:${this.#backlog!.seq}` : 'none';
+    if (this.device === undefined) return `${this.name}: off`;
+    const { epoch, nextSeq, retained, session, rotation, sender } = this.device;
+    const oldest = retained.oldest() ? `${this.#backlog!.epoch}:${this.#backlog!.seq}` : 'none';
     return (
-      `${this.name} ${this.id}: at ${device.epoch}:${device.nextSeq}, holds ${device.retained.count} from ${oldest}, ` +
-      `session ${device.session.open ? 'open' : 'closed'}, link ${this.#linked ? 'up' : 'down'}, ` +
-      `started ${this.#started}, fault '${device.rotation.fault}', in flight ${device.sender.inFlight}`
+      `${this.name} ${this.id}: at ${epoch}:${nextSeq}, holds ${retained.count} from ${oldest}, ` +
+      `session ${session.open}, link ${this.#linked}, started ${this.#started}, in flight ${sender.inFlight} ${rotation.fault}`
     );
   }
 
   #boot(cause: string): void {
     const world = this.#world;
-    const { keys, port, limits, drift, periodsMs, burst, backlogSectors, ramBytes } = this.#options;
-    this.boots++;
+    const { port, limits, drift, periodsMs, burst, backlogSectors, ramBytes } = this.#options;
     const life = new Life(world, this.name);
     this.life = life;
     this.#bootMs = world.nowMs;
@@ -253,7 +231,7 @@ export class Board {
         sectors: backlogSectors,
         id: store.identity.id,
         ramBytes,
-        maxEnvelopeBytes: MAX_ENVELOPE_BYTES,
+        maxEnvelopeBytes: DEVICE_LIMITS.maxEnvelopeBytes,
       });
       this.#backlog = backlog;
       this.check.boot(backlog);
@@ -276,18 +254,12 @@ export class Board {
           sources: periodsMs.map((periodMs, i) => new SimSource(`s${i}`, random, periodMs, burst)),
           observer: this.check.observer,
         },
-        {
-          firmware: 'sim',
-          restart: restarts.reason,
-          limits: { ...limits, maxEnvelopeBytes: MAX_ENVELOPE_BYTES },
-        },
+        { firmware: 'sim', restart: restarts.reason, limits },
       );
       device.quiet = this.#quiet;
       this.check.listen(device);
       this.device = device;
-      const feed = () => {
-        this.#fedMs = world.nowMs;
-      };
+      const feed = () => this.#fed();
       const { heartbeatMs = DEVICE_LIMITS.heartbeatMs } = limits;
       this.#alive = new Alive(device, { feed }, uptime, { sealMs: heartbeatMs + SLACK_MS });
       this.#note(`boots: ${restarts.reason}`, restarts.waitMs > 0 ? `after ${restarts.waitMs} ms` : '');
@@ -305,9 +277,13 @@ export class Board {
       return false;
     }
     this.#started = true;
-    this.#fedMs = this.#world.nowMs;
+    this.#fed();
     if (this.#linked) device.linkUp();
     return true;
+  }
+
+  #fed(): void {
+    this.#fedMs = this.#world.nowMs;
   }
 
   #turn(): void {
@@ -325,7 +301,6 @@ export class Board {
   }
 
   #bite(): void {
-    this.watchdogs++;
     // A link on which nothing passes may have been so when the faults ended, and last a while.
     if (this.#world.nowMs > this.#healedMs + WELL_MS)
       throw new Violation('a device that works feeds its watchdog', this.describe());
@@ -395,7 +370,7 @@ export class Board {
     this.#poll = undefined;
   }
 
-  #on(afterMs: number, cause: string): void {
+  #on(afterMs: number, cause = 'power-on'): void {
     this.#powerOn?.cancel();
     this.#powerOn = this.#world.after(afterMs, () => this.#boot(cause));
   }
@@ -403,16 +378,15 @@ export class Board {
   #restartMemory(): RestartMemory {
     if (this.#options.flashRestarts) return new FlashRestartMemory(this.flash, RESTART_AT);
     const retained = this.#retained;
-    return {
-      read: target => {
-        target.set(retained.subarray(0, target.length));
-        return true;
-      },
-      write: source => {
-        retained.set(source);
-        return true;
-      },
+    const read = (target: Uint8Array) => {
+      target.set(retained.subarray(0, target.length));
+      return true;
     };
+    const write = (source: Uint8Array) => {
+      retained.set(source);
+      return true;
+    };
+    return { read, write };
   }
 
   #note(what: string, detail = ''): void {

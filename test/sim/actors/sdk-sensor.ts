@@ -5,7 +5,7 @@ import type { Wire } from '../../../firmware/ports.js';
 import type { Ledger } from '../checks/ledger.js';
 import { Life } from '../kernel/life.js';
 import type { World } from '../kernel/world.js';
-import type { BoardPort } from './board.js';
+import type { BoardPort } from '../network/board-port.js';
 import type { SdkKeys } from './keys.js';
 
 export interface SdkSensorOptions {

@@ -75,6 +75,11 @@ export class Lineage {
   /** What the last loss reading has counted. */
   named = 0;
 
+  /** What a device counts, it counts since its boot. */
+  booted(): void {
+    this.lost = this.lostBefore = this.named = 0;
+  }
+
   copy(): Lineage {
     const copy = new Lineage();
     copy.epoch = this.epoch;
