@@ -1,5 +1,4 @@
 /** `sovereign journal check|cat|repair DIR`: looks into a journal on disk. */
-import { realpath } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Fault, systemCode } from '../fault.js';
@@ -8,7 +7,7 @@ import type { Entry } from '../journal/entry.js';
 import { ASIDE, isLeftOver, segmentsIn } from '../journal/names.js';
 import { repair } from '../journal/repair.js';
 import { lockDirectory } from '../node/lock.js';
-import { NodeStorage } from '../node/storage.js';
+import { NodeStorage, realPath } from '../node/storage.js';
 import { type JsonOption, outputOf, wholeOption, withJson } from './context.js';
 import { Describer } from './journal/describe.js';
 import {
@@ -60,7 +59,7 @@ async function find(dir: string): Promise<Place> {
   let given = resolve(dir);
   try {
     // The lock lies beside the journal itself, not beside a link to it.
-    given = await realpath(given);
+    given = await realPath(given);
     const names = await storage.list(given);
     if (names.includes('journal') && segmentsIn(await storage.list(`${given}/journal`)).length > 0) {
       return { journal: `${given}/journal`, data: given };

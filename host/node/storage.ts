@@ -1,6 +1,16 @@
 /** The Storage port over a real file system. */
 import { constants } from 'node:fs';
-import { type FileHandle, link, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
+import {
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  statfs,
+  unlink,
+} from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemCode } from '../fault.js';
 import type { LinkingStorage, StorageFile } from '../ports.js';
@@ -67,6 +77,11 @@ export class NodeStorage implements LinkingStorage {
     const { bavail, blocks, bsize } = await statfs(path);
     return { availableBytes: bavail * bsize, totalBytes: blocks * bsize };
   }
+}
+
+/** Where a path leads, all links followed. */
+export function realPath(path: string): Promise<string> {
+  return realpath(path);
 }
 
 class NodeFile implements StorageFile {
