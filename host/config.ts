@@ -106,6 +106,9 @@ export interface UplinkConfig extends BrokerConfig {
   /** Readings for subscribers that miss some; 0: none. */
   readonly fetchPerSecond: number;
   readonly readingTopic: boolean;
+  readonly order: 'oldest-first' | 'live-first';
+  /** A backlog goes many readings at a time, on a topic of its own. */
+  readonly batch: boolean;
 }
 
 export interface QuarantineConfig {
@@ -305,6 +308,8 @@ function assemble(document: ConfigDocument, file: string): Config {
         replayPerSecond: uplink.replayPerSecond,
         fetchPerSecond: uplink.fetchPerSecond,
         readingTopic: uplink.readingTopic,
+        order: uplink.order,
+        batch: uplink.batch,
       },
     }),
     quarantine: document.quarantine,
@@ -317,7 +322,7 @@ function assemble(document: ConfigDocument, file: string): Config {
 
 type BrokerDocument = Omit<
   NonNullable<ConfigDocument['uplink']>,
-  'broker' | 'window' | 'replayPerSecond' | 'fetchPerSecond' | 'readingTopic'
+  'broker' | 'window' | 'replayPerSecond' | 'fetchPerSecond' | 'readingTopic' | 'order' | 'batch'
 >;
 
 function brokerOf(broker: string, given: BrokerDocument, absolute: (path: string) => string): BrokerConfig {

@@ -184,6 +184,8 @@ export class Gateway {
         replayPerSecond: uplink.replayPerSecond,
         fetchPerSecond: uplink.fetchPerSecond,
         readingTopic: uplink.readingTopic,
+        order: uplink.order,
+        batch: uplink.batch,
         damaged: damage => this.#keep(damage),
       },
     );

@@ -141,6 +141,8 @@ export interface BrokerHandler {
 export interface BrokerSession {
   /** How many QoS 1 publishes the broker takes unacknowledged (Receive Maximum; 65,535 on 3.1.1). */
   readonly receiveMaximum: number;
+  /** The longest packet that the broker takes (Maximum Packet Size); absent: it names no limit. */
+  readonly maxPacketBytes?: number | undefined;
   /** QoS 1; `acknowledged` is called at PUBACK, with an error when the broker refused the message. */
   publish(message: BrokerMessage, acknowledged: (error?: Error) => void): void;
   subscribe(topics: readonly string[]): Promise<void>;

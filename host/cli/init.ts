@@ -127,6 +127,8 @@ uplink:
   # replayPerSecond: 0            # slow down the draining of a backlog; 0: no limit
   # fetchPerSecond: 500           # readings sent again for subscribers that miss some; 0: none
   # readingTopic: true            # publish readable SenML JSON beside the sealed bytes
+  # order: oldest-first           # live-first: while a backlog drains, what comes in now goes before it
+  # batch: false                  # drain a backlog many readings a message, on sovereign/1/SITE/batch/GATEWAY
 
 # What the sources of a device are told, by its name or id; what is absent is as its board has it. For example:
 # devices:

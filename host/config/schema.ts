@@ -92,6 +92,10 @@ const uplink = z.strictObject({
   replayPerSecond: whole(0, 10_000_000, ' messages a second, 0 for no limit').default(0),
   fetchPerSecond: whole(0, 1_000_000, ' messages a second, 0 for none').default(500),
   readingTopic: flag().default(true),
+  order: z
+    .enum(['oldest-first', 'live-first'], { error: 'oldest-first or live-first' })
+    .default('oldest-first'),
+  batch: flag().default(false),
 });
 
 const quarantine = z.strictObject({

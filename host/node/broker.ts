@@ -118,6 +118,7 @@ type Acknowledged = (error?: Error) => void;
 
 class MqttSession implements BrokerSession {
   receiveMaximum = MAX_RECEIVE_MAXIMUM;
+  maxPacketBytes: number | undefined;
   readonly #client: MqttClient;
   readonly #stream: MqttStream;
   readonly #ids: PacketIds;
@@ -156,6 +157,7 @@ class MqttSession implements BrokerSession {
     this.#open = true;
     const properties = this.#client.serverProperties;
     this.receiveMaximum = properties?.receiveMaximum ?? MAX_RECEIVE_MAXIMUM;
+    this.maxPacketBytes = properties?.maximumPacketSize;
     this.#retains = properties?.retainAvailable !== false;
     this.#stream.resumePublishes();
     if (properties?.maximumQoS !== 0) return undefined;

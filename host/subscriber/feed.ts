@@ -5,7 +5,7 @@ import { Fault } from '../fault.js';
 import type { Broker, BrokerOptions, BrokerSession, Clock, Random, Timer } from '../ports.js';
 import { Backoff } from '../uplink/backoff.js';
 import { brokerName } from '../uplink/broker-name.js';
-import { FETCHED_FILTER, SEALED_FILTER, STATUS_FILTER } from '../uplink/topics.js';
+import { BATCH_FILTER, FETCHED_FILTER, SEALED_FILTER, STATUS_FILTER } from '../uplink/topics.js';
 
 export interface FeedPorts {
   readonly broker: Broker;
@@ -95,7 +95,7 @@ export class Feed {
     this.#connectedAt = this.#ports.clock.monotonic();
     // Readings come without this one too: a broker may keep it from us.
     const fetched = session.subscribe([FETCHED_FILTER]).catch(() => undefined);
-    await session.subscribe([SEALED_FILTER, STATUS_FILTER]);
+    await session.subscribe([SEALED_FILTER, BATCH_FILTER, STATUS_FILTER]);
     await fetched;
     if (this.#closed || over()) return;
     this.#said = '';

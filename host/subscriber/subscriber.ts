@@ -1,12 +1,9 @@
 /**
  * Opens what comes from the broker: each message is verified, printed if it is a reading that was not had before, made
- * durable as had, and only then acknowledged. Everything that comes while a batch is being made durable is the next
- * batch.
- *
- * The order is output, state, PUBACK. A crash between output and state repeats readings of the batch; a crash before the
- * output loses nothing, since the broker still has them.
+ * durable as had, and only then acknowledged (`Inbox`).
  */
 import { type Digest, toHex } from '../../firmware/seal/index.js';
+import { payloadsOf } from '../journal/payload-sequence.js';
 import { Budget, GLOBAL_LIMITS } from '../keyring/budget.js';
 import type { KeyringView } from '../keyring/entry.js';
 import type { Broker, BrokerOptions, Clock, Log, Random, Storage } from '../ports.js';
@@ -15,6 +12,7 @@ import { decodeStatus } from '../uplink/status.js';
 import { fetchTopic, parseTopic } from '../uplink/topics.js';
 import { Feed } from './feed.js';
 import type { Gap } from './history.js';
+import { Inbox, type InboxHandler, type Message } from './inbox.js';
 import { Memory } from './memory.js';
 import { type OpenedReading, Opener } from './open.js';
 import { RecentTags } from './recent-tags.js';
@@ -59,18 +57,9 @@ export interface SubscriberOptions {
   readonly maxBackoffMs?: number;
 }
 
-interface Waiting {
-  readonly topic: string;
-  readonly payload: Uint8Array;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
 const RECENT_TAGS = 16_384;
 const MAX_HELD = 1000;
 const MAX_HELD_BYTES = 1024 * 1024;
-/** Messages of one batch: bounds what repeats after a crash, and the size of a state line. */
-const MAX_BATCH = 1000;
 const MAX_SITE_CHARS = 128;
 
 export class Subscriber {
@@ -84,8 +73,7 @@ export class Subscriber {
   readonly #hash = new Uint8Array(32);
   readonly #feed: Feed;
   #state: StateFile | undefined;
-  #waiting: Waiting[] = [];
-  #working: Promise<void> | undefined;
+  readonly #inbox: Inbox;
   #keyringChanged = false;
   #settlingDue = false;
   #printed = 0;
@@ -120,7 +108,7 @@ export class Subscriber {
           this.#feed.publish(fetchTopic(site, gateway), payload, refused),
         due: () => {
           this.#settlingDue = true;
-          this.#work();
+          this.#inbox.work();
         },
       },
     );
@@ -128,7 +116,7 @@ export class Subscriber {
       ports,
       options.broker,
       {
-        message: (topic, payload) => this.#message(topic, payload),
+        message: (topic, payload) => this.#inbox.add(topic, payload),
         online: broker => {
           this.#connection(true, `connected to ${broker}`, '');
           this.#repair.connection(true);
@@ -140,6 +128,7 @@ export class Subscriber {
       },
       { minMs: options.minBackoffMs ?? 500, maxMs: options.maxBackoffMs ?? 30_000 },
     );
+    this.#inbox = new Inbox(this.#handler(), ports.log);
   }
 
   /** Loads the state. @throws Fault `state-unusable` */
@@ -167,77 +156,59 @@ export class Subscriber {
       this.#finish = resolve;
       this.#fail = reject;
     });
-    this.#work();
+    this.#inbox.work();
     if (!this.#stopped) this.#feed.start();
     try {
       await finished;
     } finally {
-      this.#stopped = true;
+      this.#stop();
       this.#repair.close();
       await this.#feed.close();
-      await this.#working;
+      await this.#inbox.idle();
       await this.#state?.close();
     }
   }
 
   /** Ends `run` after the batch at hand. */
   close(): void {
-    this.#stopped = true;
+    this.#stop();
     this.#finish?.();
   }
 
   /** The keyring has other devices than before: held envelopes are looked at again. */
   keyringChanged(): void {
     this.#keyringChanged = true;
-    this.#work();
+    this.#inbox.work();
   }
 
-  #message(topic: string, payload: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ topic, payload, resolve, reject });
-      this.#work();
-    });
+  #stop(): void {
+    this.#stopped = true;
+    this.#inbox.stop();
   }
 
-  #work(): void {
-    if (this.#working !== undefined || this.#stopped) return;
-    this.#working = this.#batches().finally(() => {
-      this.#working = undefined;
-      if (this.#waiting.length > 0 && !this.#stopped) this.#work();
-    });
-  }
-
-  async #batches(): Promise<void> {
-    // What came in the same turn belongs to the same batch.
-    await Promise.resolve();
-    while ((this.#waiting.length > 0 || this.#keyringChanged || this.#settlingDue) && !this.#stopped) {
-      const batch = this.#waiting.splice(0, MAX_BATCH);
-      const done = this.#open(batch);
-      try {
-        await this.#ports.sink.flush();
-      } catch (error) {
-        this.#stopped = true;
-        this.#fail?.(error);
-        return;
-      }
-      try {
+  #handler(): InboxHandler {
+    const subscriber = this;
+    return {
+      get due() {
+        return subscriber.#keyringChanged || subscriber.#settlingDue;
+      },
+      open: batch => this.#open(batch),
+      flush: () => this.#ports.sink.flush(),
+      commit: () => {
         for (const line of this.#memory.drain()) this.#state!.append(line);
-        await this.#state!.commit();
-      } catch (error) {
-        // Nothing of this is acknowledged: it comes again, as duplicates, and is made durable then.
-        this.#ports.log.error('subscriber-state-not-durable', { error: String(error) });
-        for (const { reject } of batch)
-          reject(new Error(`the state can't be made durable: ${String(error)}`));
-        continue;
-      }
-      // Printed and durable: the broker may forget them.
-      for (let i = 0; i < done; i++) batch[i].resolve();
-      if (this.#enough) {
-        this.#stopped = true;
+        return this.#state!.commit();
+      },
+      acknowledged: () => {
+        if (!this.#enough) return;
+        this.#stop();
         // After the PUBACKs, which are written at the end of this turn.
         this.#ports.clock.after(0, () => this.#finish?.());
-      }
-    }
+      },
+      failed: error => {
+        this.#stop();
+        this.#fail?.(error);
+      },
+    };
   }
 
   get #enough(): boolean {
@@ -245,7 +216,7 @@ export class Subscriber {
   }
 
   /** @returns how many messages were handled: not all when enough readings were printed */
-  #open(batch: readonly Waiting[]): number {
+  #open(batch: readonly Message[]): number {
     if (this.#keyringChanged) {
       this.#keyringChanged = false;
       this.#release();
@@ -255,13 +226,25 @@ export class Subscriber {
       const { topic, payload } = batch[done];
       const parsed = parseTopic(topic);
       if (parsed?.kind === 'sealed') this.#sealed(payload, topic, parsed.site.slice(0, MAX_SITE_CHARS));
-      else if (parsed?.kind === 'status') this.#status(payload, parsed.site, parsed.gateway);
+      else if (parsed?.kind === 'batch') {
+        if (!this.#many(payload, topic, parsed.site.slice(0, MAX_SITE_CHARS))) break;
+      } else if (parsed?.kind === 'status') this.#status(payload, parsed.site, parsed.gateway);
       else if (parsed?.kind === 'fetched') this.#fetched(payload, parsed.site, parsed.gateway);
     }
     this.#watchChanged();
     this.#settlingDue = false;
     this.#settle();
     return done;
+  }
+
+  /** @returns false when enough readings were printed before its end: then it is to come again */
+  #many(bytes: Uint8Array, topic: string, site: string): boolean {
+    for (const item of payloadsOf(bytes)) {
+      if (this.#enough) return false;
+      if (typeof item === 'string') this.#ports.sink.report({ kind: 'refused', reason: 'batch-form', topic });
+      else this.#sealed(item, topic, site);
+    }
+    return true;
   }
 
   #sealed(bytes: Uint8Array, topic: string, site: string): void {

@@ -1,11 +1,11 @@
+import type { OffsetRange } from '../journal/cursor.js';
 import type { Clock, Log, Timer } from '../ports.js';
+import { type Place, samePlace } from './place.js';
 
 /** Where an uplink's place in the journal is kept. */
-export interface UplinkCursor {
-  /** Durable: everything below has been passed. */
-  readonly offset: number;
-  /** Makes a new place durable. */
-  save(offset: number): Promise<void>;
+export interface UplinkCursor extends Place {
+  /** Makes a new place durable; then `offset` and `ranges` are those. */
+  save(offset: number, ranges: readonly OffsetRange[]): Promise<void>;
 }
 
 /** A pause before saving is tried again after it failed. */
@@ -17,7 +17,7 @@ export class CursorKeeper {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #everyMs: number;
-  #wanted: number;
+  #wanted: Place;
   #timer: Timer | undefined;
   #saving: Promise<void> | undefined;
   #savedAt: number;
@@ -29,14 +29,14 @@ export class CursorKeeper {
     this.#clock = clock;
     this.#log = log;
     this.#everyMs = everyMs;
-    this.#wanted = cursor.offset;
+    this.#wanted = { offset: cursor.offset, ranges: cursor.ranges };
     this.#savedAt = clock.monotonic() - everyMs;
   }
 
-  /** Everything below `offset` has been acknowledged. It never falls back. */
-  passed(offset: number): void {
-    if (offset <= this.#wanted) return;
-    this.#wanted = offset;
+  /** All this has been acknowledged. It never falls back. */
+  passed(place: Place): void {
+    if (place.offset < this.#wanted.offset || samePlace(place, this.#wanted)) return;
+    this.#wanted = place;
     this.#soon(this.#everyMs);
   }
 
@@ -46,7 +46,7 @@ export class CursorKeeper {
     this.#timer = undefined;
     this.#closed = true;
     await this.#saving;
-    if (this.#wanted > this.#cursor.offset) await this.#save();
+    if (!samePlace(this.#wanted, this.#cursor)) await this.#save();
   }
 
   #soon(pauseMs: number): void {
@@ -56,19 +56,20 @@ export class CursorKeeper {
       this.#timer = undefined;
       this.#saving = this.#save().finally(() => {
         this.#saving = undefined;
-        if (this.#wanted > this.#cursor.offset) this.#soon(this.#failed ? RETRY_MS : this.#everyMs);
+        if (!samePlace(this.#wanted, this.#cursor)) this.#soon(this.#failed ? RETRY_MS : this.#everyMs);
       });
     });
   }
 
   async #save(): Promise<void> {
     this.#savedAt = this.#clock.monotonic();
+    const { offset, ranges } = this.#wanted;
     try {
-      await this.#cursor.save(this.#wanted);
-      if (this.#failed) this.#log.info('cursor-saved-again', { offset: this.#wanted });
+      await this.#cursor.save(offset, ranges);
+      if (this.#failed) this.#log.info('cursor-saved-again', { offset });
       this.#failed = false;
     } catch (error) {
-      if (!this.#failed) this.#log.error('cursor-not-saved', { error: String(error), offset: this.#wanted });
+      if (!this.#failed) this.#log.error('cursor-not-saved', { error: String(error), offset });
       this.#failed = true;
     }
   }

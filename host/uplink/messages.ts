@@ -5,6 +5,9 @@ import type { BrokerMessage } from '../ports.js';
 import type { SenmlEncoder } from './senml.js';
 import { encodeStatus } from './status.js';
 import {
+  BATCH_CONTENT_TYPE,
+  batchTopic,
+  historicalTopic,
   readingTopic,
   SDK_CONTENT_TYPE,
   SEALED_CONTENT_TYPE,
@@ -14,10 +17,20 @@ import {
   statusTopic,
 } from './topics.js';
 
+/** On MQTT 5, what newer readings have overtaken says so. */
+export const HISTORICAL: Readonly<Record<string, string>> = Object.freeze({ historical: '1' });
+
+/** How a message says that it is historical: not at all, since it is not; by a user property (MQTT 5); by its topic. */
+export type Mark = 'none' | 'property' | 'topic';
+
 /** The sealed bytes, as they are. */
-export function sealedMessage(site: string, { device, bytes }: ReadingEntry): BrokerMessage {
+export function sealedMessage(
+  site: string,
+  { device, bytes }: ReadingEntry,
+  mark: Mark = 'none',
+): BrokerMessage {
   const contentType = isEnvelope(bytes) ? SEALED_CONTENT_TYPE : SDK_CONTENT_TYPE;
-  return { topic: sealedTopic(site, device), payload: bytes, retain: false, contentType };
+  return marked({ topic: sealedTopic(site, device), payload: bytes, retain: false, contentType }, mark);
 }
 
 /** The same reading for people; undefined when there is nothing to say. */
@@ -25,11 +38,24 @@ export function readingMessage(
   site: string,
   entry: ReadingEntry,
   senml: SenmlEncoder,
+  mark: Mark = 'none',
 ): BrokerMessage | undefined {
   const payload = senml.encode(entry);
   if (payload === undefined) return undefined;
   const topic = readingTopic(site, entry.device);
-  return { topic, payload, retain: false, contentType: SENML_CONTENT_TYPE };
+  return marked({ topic, payload, retain: false, contentType: SENML_CONTENT_TYPE }, mark);
+}
+
+/** Sealed bytes of many readings, one after another. */
+export function batchMessage(site: string, gateway: string, entries: readonly ReadingEntry[]): BrokerMessage {
+  const payload = Buffer.concat(entries.map(({ bytes }) => bytes));
+  return { topic: batchTopic(site, gateway), payload, retain: false, contentType: BATCH_CONTENT_TYPE };
+}
+
+function marked(message: BrokerMessage, mark: Mark): BrokerMessage {
+  if (mark === 'none') return message;
+  if (mark === 'topic') return { ...message, topic: historicalTopic(message.topic) };
+  return { ...message, userProperties: HISTORICAL };
 }
 
 export function statusMessage(

@@ -1,19 +1,28 @@
 /**
- * Publishes the journal over one connection, in the journal's order, which is also each device's order. Holds at
- * most `limit` unacknowledged messages, of which an entry may have two; the cursor passes an entry when all of
- * its messages are acknowledged, and everything before it too.
+ * Publishes the journal over one connection, in the journal's order, which is also each device's order, unless the new goes
+ * before the old (`Lanes`). Holds at most `limit` unacknowledged messages, of which an entry may have two; the cursor passes
+ * an entry when all of its messages are acknowledged, and everything before it too.
  */
 import { Fault } from '../fault.js';
-import type { Entry, ReadingEntry } from '../journal/entry.js';
+import type { Entry } from '../journal/entry.js';
 import type { BrokerMessage, BrokerSession, Clock, Timer } from '../ports.js';
 import type { Outgoing } from './fetch/outbox.js';
-import { readingMessage, sealedMessage, statusMessage } from './messages.js';
+import { Lanes, type Order } from './lanes.js';
+import { statusMessage } from './messages.js';
 import { Pace } from './pace.js';
+import { type Parcel, Parcels } from './parcels.js';
+import type { Place } from './place.js';
 import { ReadAhead, type UplinkReader } from './read-ahead.js';
 import { SenmlEncoder } from './senml.js';
 import type { OfflineStatus } from './status.js';
 import type { TimeMap } from './time-map.js';
-import { type Slot, Window } from './window.js';
+
+/** Larger batches make no difference to the speed, and a subscriber has many of them in memory. */
+const BATCH_BYTES = 16 * 1024;
+/** What goes around a payload in a packet: topic, properties, lengths. */
+const PACKET_OVERHEAD_BYTES = 1024;
+/** In flight, whatever the window: what a broker that stalls has to keep, and we too. */
+const MAX_IN_FLIGHT_BYTES = 4 * 1024 * 1024;
 
 export interface PublisherOptions {
   readonly site: string;
@@ -22,6 +31,10 @@ export interface PublisherOptions {
   readonly window: number;
   readonly replayPerSecond: number;
   readonly readingTopic: boolean;
+  readonly order: Order;
+  /** Readings of a backlog go many at a time. */
+  readonly batch: boolean;
+  readonly protocol: '3.1.1' | '5';
   readonly statusEveryMs: number;
   /** A broker that acknowledges nothing for so long is left. */
   readonly acknowledgeTimeoutMs: number;
@@ -37,7 +50,9 @@ export interface FetchSource {
 export interface PublisherPorts {
   readonly clock: Clock;
   readonly session: BrokerSession;
-  readonly reader: UplinkReader;
+  /** Where to begin. */
+  readonly place: Place;
+  reader(from: number): UplinkReader;
   /** One more than the last durable offset. */
   readonly head: () => number;
   /** Outlives connections. */
@@ -58,7 +73,7 @@ export interface PublisherEvents {
 
 interface Message {
   readonly message: BrokerMessage;
-  readonly slot: Slot;
+  readonly parcel: Parcel;
 }
 
 export class Publisher {
@@ -66,13 +81,14 @@ export class Publisher {
   readonly #options: PublisherOptions;
   readonly #events: PublisherEvents;
   readonly #limit: number;
-  readonly #window: Window;
-  readonly #pace: Pace;
-  readonly #senml: SenmlEncoder;
-  readonly #journal: ReadAhead;
-  /** The messages of the entry that is being published. */
+  /** What newer readings have overtaken leaves room for them. */
+  readonly #pastLimit: number;
+  readonly #lanes: Lanes;
+  readonly #parcels: Parcels;
+  /** The messages of the parcel that is being published. */
   #messages: Message[] = [];
   #inFlight = 0;
+  #inFlightBytes = 0;
   /** Of them, those that were asked for, and how many of them there may be. */
   #fetchInFlight = 0;
   readonly #fetchLimit: number;
@@ -91,27 +107,43 @@ export class Publisher {
 
   constructor(ports: PublisherPorts, options: PublisherOptions, events: PublisherEvents) {
     this.#ports = ports;
-    this.#senml = new SenmlEncoder(ports.times);
     this.#options = options;
     this.#events = events;
     this.#limit = Math.max(1, Math.min(options.window, ports.session.receiveMaximum));
     this.#answersFetch = ports.fetch !== undefined;
     this.#fetchLimit = Math.max(1, this.#limit >> 3);
-    this.#window = new Window(ports.reader.offset);
-    this.#pace = new Pace(ports.clock, options.replayPerSecond);
+    this.#pastLimit = Math.max(1, this.#limit - (this.#limit >> 3));
     this.#answeredAt = ports.clock.monotonic();
-    this.#journal = new ReadAhead(ports.reader, {
-      arrived: entries => this.#lookAhead(entries),
-      settled: () => {
-        this.#settle();
-        this.#pump();
+    const { order, site, gateway, readingTopic, batch, protocol } = options;
+    const { place, head } = ports;
+    const largest = (ports.session.maxPacketBytes ?? Number.POSITIVE_INFINITY) - PACKET_OVERHEAD_BYTES;
+    this.#lanes = new Lanes({ order, place, head: head(), smallBacklog: this.#limit }, from =>
+      this.#read(from),
+    );
+    this.#parcels = new Parcels(
+      {
+        site,
+        gateway,
+        readingTopic,
+        batchBytes: batch ? Math.min(BATCH_BYTES, largest) : 0,
+        mark: protocol === '5' ? 'property' : 'topic',
+        newest: this.#limit,
+        head,
       },
-      failed: fault => events.failed(fault),
-    });
+      this.#lanes,
+      new Pace(ports.clock, options.replayPerSecond),
+      new SenmlEncoder(ports.times),
+    );
   }
 
+  /** How far all this has got. */
+  get place(): Place {
+    return this.#lanes.place;
+  }
+
+  /** Everything below has been passed. */
   get cursor(): number {
-    return this.#window.cursor;
+    return this.place.offset;
   }
 
   get inFlight(): number {
@@ -119,12 +151,13 @@ export class Publisher {
   }
 
   get head(): number {
-    return this.drained ? this.#window.cursor : Math.max(this.#ports.head(), this.#window.cursor);
+    const { cursor } = this;
+    return this.drained ? cursor : Math.max(this.#ports.head(), cursor);
   }
 
   /** Everything durable has been acknowledged. */
   get drained(): boolean {
-    return this.#journal.exhausted && this.#messages.length === 0 && this.#window.size === 0;
+    return this.#messages.length === 0 && this.#lanes.empty;
   }
 
   start(): void {
@@ -134,7 +167,7 @@ export class Publisher {
 
   /** The journal has more. */
   wake(): void {
-    this.#journal.wake();
+    this.#lanes.wake();
     this.#pump();
   }
 
@@ -173,7 +206,7 @@ export class Publisher {
     this.#stopped = true;
     this.#halt();
     this.#ports.fetch?.stop();
-    this.#journal.close();
+    this.#lanes.close();
   }
 
   #halt(): void {
@@ -186,37 +219,34 @@ export class Publisher {
     if (this.#pumping || this.#halted) return;
     this.#pumping = true;
     let waiting = false;
-    while (!waiting && !this.#halted && this.#inFlight < this.#limit) {
+    while (!waiting && this.#room) {
       if (this.#statusDue) this.#publishStatus();
       else if (!this.#fetchWasLast && this.#publishFetched()) this.#fetchWasLast = true;
       else if (this.#messages.length > 0) this.#publish(this.#messages.shift()!);
       else if (!this.#take()) waiting = !this.#publishFetched();
     }
     this.#pumping = false;
-    if (!this.#halted) this.#journal.fill();
+    if (this.#halted) return;
+    this.#lanes.fill();
+    if (!waiting) return;
+    // Nothing may be left but what was passed before, of which no PUBACK tells.
+    this.#settle();
+    if (this.#statusDue) this.#pump();
   }
 
-  /** Begins with the next entry; returns false when it has to wait. */
+  get #room(): boolean {
+    return !this.#halted && this.#inFlight < this.#limit && this.#inFlightBytes < MAX_IN_FLIGHT_BYTES;
+  }
+
+  /** Begins with the next parcel; returns false when there is none, or it has to wait. */
   #take(): boolean {
-    const entry = this.#journal.peek();
-    if (entry === undefined) return false;
-    if (entry.kind === 'reading' && !this.#mayGo(entry)) return false;
-    this.#journal.take();
-    if (entry.kind === 'reading') {
-      const messages = this.#messagesOf(entry);
-      const slot = this.#window.push(entry.offset, messages.length);
-      this.#messages = messages.map(message => ({ message, slot }));
+    const parcel = this.#parcels.next(this.#inFlight < this.#pastLimit);
+    if (parcel !== undefined) {
+      this.#messages = parcel.messages.map(message => ({ message, parcel }));
+      return true;
     }
-    // A gap shows itself to subscribers by the sequence. It may have the offset of the reading after it, so the
-    // cursor passes it with what follows, or at the end of the journal.
-    return true;
-  }
-
-  /** The limit is for a backlog: what came in just now is not held up. */
-  #mayGo(entry: ReadingEntry): boolean {
-    if (entry.offset >= this.#ports.head() - this.#limit) return true;
-    const pauseMs = this.#pace.take();
-    if (pauseMs === 0) return true;
+    const { pauseMs } = this.#parcels;
+    if (pauseMs === 0) return false;
     this.#paceTimer ??= this.#ports.clock.after(pauseMs, () => {
       this.#paceTimer = undefined;
       this.#pump();
@@ -224,15 +254,21 @@ export class Publisher {
     return false;
   }
 
-  #messagesOf(entry: ReadingEntry): BrokerMessage[] {
-    const { site } = this.#options;
-    const sealed = sealedMessage(site, entry);
-    const reading = this.#options.readingTopic ? readingMessage(site, entry, this.#senml) : undefined;
-    return reading === undefined ? [sealed] : [sealed, reading];
+  #read(from: number): ReadAhead {
+    return new ReadAhead(this.#ports.reader(from), {
+      arrived: entries => this.#lookAhead(entries),
+      settled: () => {
+        this.#settle();
+        this.#pump();
+      },
+      failed: fault => this.#events.failed(fault),
+    });
   }
 
-  #publish({ message, slot }: Message): void {
+  #publish({ message, parcel }: Message): void {
+    const { length } = message.payload;
     this.#inFlight++;
+    this.#inFlightBytes += length;
     this.#fetchWasLast = false;
     this.#ports.session.publish(message, error => {
       if (this.#stopped) return;
@@ -240,10 +276,11 @@ export class Publisher {
         this.#events.failed(refused(message.topic, error));
         return;
       }
-      const passed = this.#window.acknowledge(slot);
-      if (passed) this.#events.published(1);
+      this.#inFlightBytes -= length;
+      const readings = parcel.lane.acknowledge(parcel.slot);
+      if (readings > 0) this.#events.published(readings);
       this.#answered();
-      if (passed) this.#events.moved();
+      if (readings > 0) this.#events.moved();
     });
   }
 
@@ -302,8 +339,8 @@ export class Publisher {
    * come is left to the next regular status: there is one for a moment whenever a reading comes in.
    */
   #settle(): void {
+    this.#lanes.settle();
     if (!this.drained) return;
-    this.#window.reached(this.#ports.reader.offset);
     this.#events.moved();
     if (!this.#saidDrained) this.#statusDue = true;
   }

@@ -45,6 +45,11 @@ export class ReadAhead {
     return this.#atEnd && !this.#reading && this.#next === this.#entries.length;
   }
 
+  /** A read is under way: `offset` may be ahead of what `peek` gives. */
+  get reading(): boolean {
+    return this.#reading;
+  }
+
   /** The entry that `take` would give. */
   peek(): Entry | undefined {
     return this.#entries[this.#next];

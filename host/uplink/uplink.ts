@@ -11,6 +11,8 @@ import { brokerName } from './broker-name.js';
 import { CursorKeeper, type UplinkCursor } from './cursor-keeper.js';
 import { FetchCounts } from './fetch/counts.js';
 import { type Archive, Fetcher } from './fetch/fetcher.js';
+import type { Order } from './lanes.js';
+import { type Place, samePlace } from './place.js';
 import { Publisher, type PublisherOptions } from './publisher.js';
 import type { UplinkReader } from './read-ahead.js';
 import { encodeStatus } from './status.js';
@@ -52,6 +54,10 @@ export interface UplinkOptions {
   readonly fetchPerSecond?: number;
   /** Publish SenML JSON as well. */
   readonly readingTopic: boolean;
+  /** What goes first while there is a backlog; the oldest when absent. */
+  readonly order?: Order;
+  /** Readings of a backlog go many at a time, on a topic of their own. */
+  readonly batch?: boolean;
   /** Damage that the journal's reader finds. */
   readonly damaged?: DamageListener;
   readonly statusEveryMs?: number;
@@ -113,8 +119,8 @@ export class Uplink {
   readonly #backoff: Backoff;
   #name: UplinkState['name'] = 'idle';
   #fault: Fault | undefined;
-  /** Everything below has been acknowledged, durable or not. */
-  #cursor: number;
+  /** All this has been acknowledged, durable or not. */
+  #place: Place;
   #publisher: Publisher | undefined;
   #fetcher: Fetcher | undefined;
   #session: BrokerSession | undefined;
@@ -136,10 +142,13 @@ export class Uplink {
       window: options.window,
       replayPerSecond: options.replayPerSecond,
       readingTopic: options.readingTopic,
+      order: options.order ?? 'oldest-first',
+      batch: options.batch ?? false,
+      protocol: options.broker.protocol,
       statusEveryMs: options.statusEveryMs ?? 10_000,
       acknowledgeTimeoutMs: options.acknowledgeTimeoutMs ?? 60_000,
     };
-    this.#cursor = ports.cursor.offset;
+    this.#place = { offset: ports.cursor.offset, ranges: ports.cursor.ranges };
     this.#keeper = new CursorKeeper(ports.cursor, ports.clock, ports.log, options.cursorEveryMs ?? 200);
     this.#backoff = new Backoff(ports.random, {
       minMs: options.minBackoffMs ?? 1000,
@@ -158,8 +167,8 @@ export class Uplink {
       name: this.#name,
       broker: brokerName(this.#options.broker.url),
       ...(this.#fault && { fault: this.#fault }),
-      cursor: this.#cursor,
-      head: publisher?.head ?? Math.max(this.#ports.journal.durableOffset, this.#cursor),
+      cursor: this.#place.offset,
+      head: publisher?.head ?? Math.max(this.#ports.journal.durableOffset, this.#place.offset),
       drained: publisher?.drained ?? false,
       inFlight: publisher?.inFlight ?? 0,
       published: this.#published,
@@ -236,11 +245,19 @@ export class Uplink {
     this.#name = 'online';
     this.#session = session;
     this.#connectedAt = clock.monotonic();
-    log.info('uplink-online', { broker: brokerName(this.#options.broker.url), cursor: this.#cursor });
-    const reader = journal.reader(this.#cursor, damaged && { damaged });
+    log.info('uplink-online', { broker: brokerName(this.#options.broker.url), cursor: this.#place.offset });
+    const reader = (from: number) => journal.reader(from, damaged && { damaged });
     const fetch = this.#makeFetcher();
     const publisher: Publisher = new Publisher(
-      { clock, session, reader, head: () => journal.durableOffset, times: this.#times, fetch },
+      {
+        clock,
+        session,
+        place: this.#place,
+        reader,
+        head: () => journal.durableOffset,
+        times: this.#times,
+        fetch,
+      },
       this.#publishing,
       {
         moved: () => this.#moved(publisher),
@@ -269,7 +286,7 @@ export class Uplink {
     const { site, gateway, fetchPerSecond: perSecond = 0 } = this.#options;
     if (archive === undefined || !this.#answers) return undefined;
     return new Fetcher(
-      { clock, archive, cursor: () => this.#cursor },
+      { clock, archive, cursor: () => this.#place.offset },
       { site, gateway, perSecond },
       this.#fetchCounts,
       () => this.#publisher?.look(),
@@ -291,9 +308,10 @@ export class Uplink {
   }
 
   #moved(publisher: Publisher): void {
-    if (publisher !== this.#publisher || publisher.cursor <= this.#cursor) return;
-    this.#cursor = publisher.cursor;
-    this.#keeper.passed(this.#cursor);
+    const { place } = publisher;
+    if (publisher !== this.#publisher || samePlace(place, this.#place)) return;
+    this.#place = place;
+    this.#keeper.passed(place);
     this.#working();
   }
 

@@ -1,10 +1,12 @@
 /**
- * What has been taken from the journal and is not passed yet, in its order. The cursor stands at the lowest entry
- * that is not wholly acknowledged, whatever the order of acknowledgements.
+ * What has been taken from the journal and is not passed yet, in its order: an entry, or several that go together. The
+ * cursor stands at the lowest entry that is not wholly acknowledged, whatever the order of acknowledgements.
  */
 export interface Slot {
+  /** Of the last entry. */
   readonly offset: number;
-  /** Messages of this entry that are not acknowledged. */
+  readonly readings: number;
+  /** Messages that are not acknowledged. */
   pending: number;
 }
 
@@ -23,22 +25,23 @@ export class Window {
     return this.#cursor;
   }
 
-  /** Entries that are not passed. */
+  /** What is not passed: 0 when nothing is. */
   get size(): number {
     return this.#slots.length - this.#head;
   }
 
   /**
-   * The next entry of the journal, in rising order.
-   * @param pending how many messages it has, at least 1
+   * The next entries of the journal, in rising order.
+   * @param offset of the last of them
+   * @param pending how many messages they have, at least 1
    */
-  push(offset: number, pending: number): Slot {
-    const slot = { offset, pending };
+  push(offset: number, readings: number, pending: number): Slot {
+    const slot = { offset, readings, pending };
     this.#slots.push(slot);
     return slot;
   }
 
-  /** One message of the entry was acknowledged; returns whether the entry has none left. */
+  /** One of the messages was acknowledged; returns whether none is left. */
   acknowledge(slot: Slot): boolean {
     slot.pending--;
     if (slot.pending > 0) return false;

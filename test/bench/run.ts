@@ -1,24 +1,28 @@
 /** `npm run bench`: every figure of the README, with what it stands beside. `-- --json` prints one object a row. */
 import { parseArgs } from 'node:util';
+import { backlogRows } from './backlog.js';
 import { intakeRows } from './intake.js';
 import { benchJournal } from './journal.js';
+import { latencyRows } from './latency.js';
 import { machine, nodeRows } from './node.js';
 import type { Row } from './row.js';
 import { benchUplink } from './uplink.js';
 import { xsRows } from './xs.js';
 
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'boolean', default: false }, readings: { type: 'string' } },
+  allowPositionals: true,
+});
 const SUITES: Record<string, () => Promise<Row[]> | Row[]> = {
   seal: nodeRows,
   xs: xsRows,
   intake: () => intakeRows(),
+  latency: () => latencyRows(),
   journal: () => benchJournal(),
   uplink: () => benchUplink(),
+  backlog: () => backlogRows(values.readings === undefined ? undefined : Number(values.readings)),
 };
 
-const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false } },
-  allowPositionals: true,
-});
 const chosen = positionals.length > 0 ? positionals : Object.keys(SUITES);
 const unknown = chosen.filter(name => !(name in SUITES));
 if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: expected ${Object.keys(SUITES).join(', ')}`);

@@ -8,6 +8,7 @@
  */
 import type { ReadingEntry } from '../../journal/entry.js';
 import { LineReader } from '../../journal/line-reader.js';
+import { payloadsOf } from '../../journal/payload-sequence.js';
 import { Scanner } from '../../journal/scanner.js';
 import type { StorageFile } from '../../ports.js';
 
@@ -22,8 +23,6 @@ export type Item =
   /** Normal at the end of a segment: the power went while it was written. */
   | { readonly kind: 'torn'; readonly at: number }
   | { readonly kind: 'gap'; readonly at: number; readonly device: string };
-
-const MAX_NESTING = 16;
 
 export async function* itemsOf(bytes: Uint8Array): AsyncGenerator<Item> {
   if (bytes[0] === 0x7b && bytes[1] === 0x22) yield* segmentItems(bytes);
@@ -45,37 +44,15 @@ async function* segmentItems(bytes: Uint8Array): AsyncGenerator<Item> {
 }
 
 function* sequenceItems(bytes: Uint8Array): Generator<Item> {
-  for (let at = 0; at < bytes.length; ) {
-    const end = itemEnd(bytes, at, MAX_NESTING);
-    if (typeof end === 'string') {
-      yield { kind: 'broken', at, reason: end };
-      return; // where the next item begins can't be known
+  let at = 0;
+  for (const item of payloadsOf(bytes)) {
+    if (typeof item === 'string') {
+      yield { kind: 'broken', at, reason: item };
+      return;
     }
-    yield { kind: 'payload', at, bytes: bytes.subarray(at, end) };
-    at = end;
+    yield { kind: 'payload', at, bytes: item };
+    at += item.length;
   }
-}
-
-/** Where the CBOR item that begins at `at` ends (RFC 8949, section 3), of any kind but indefinite length. */
-function itemEnd(bytes: Uint8Array, at: number, depth: number): number | 'cbor' | 'truncated' {
-  if (at >= bytes.length) return 'truncated';
-  const major = bytes[at] >> 5;
-  const short = bytes[at] & 31;
-  if (short > 27 || depth === 0) return 'cbor';
-  const width = short < 24 ? 0 : 1 << (short - 24);
-  let end = at + 1 + width;
-  if (end > bytes.length) return 'truncated';
-  let value = short;
-  if (width > 0) value = 0;
-  for (let i = 1; i <= width; i++) value = value * 256 + bytes[at + i];
-  if (major === 2 || major === 3) return end + value <= bytes.length ? end + value : 'truncated';
-  const inner = major === 4 ? value : major === 5 ? 2 * value : major === 6 ? 1 : 0;
-  for (let i = 0; i < inner; i++) {
-    const next = itemEnd(bytes, end, depth - 1);
-    if (typeof next === 'string') return next;
-    end = next;
-  }
-  return end;
 }
 
 /** Bytes as a file to be read. */

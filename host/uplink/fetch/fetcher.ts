@@ -11,7 +11,7 @@
 import type { DamageListener, DevicePosition, Entry } from '../../journal/entry.js';
 import type { Snapshot } from '../../journal/snapshots.js';
 import type { Clock, Timer } from '../../ports.js';
-import { sealedMessage } from '../messages.js';
+import { HISTORICAL, sealedMessage } from '../messages.js';
 import { FETCHED_CONTENT_TYPE, fetchedTopic } from '../topics.js';
 import type { FetchCounts } from './counts.js';
 import { compare, decodeRequest, encodeFetched } from './format.js';
@@ -358,8 +358,6 @@ export class Fetcher {
     return snapshot;
   }
 }
-
-const HISTORICAL = { historical: '1' };
 
 function all(jobs: ReadonlyMap<string, Job[]>): Job[] {
   return [...jobs.values()].flat();

@@ -16,6 +16,7 @@ export interface Sent {
 /** A broker that does what the test says. */
 export class FakeBroker implements Broker {
   receiveMaximum = 65_535;
+  maxPacketBytes: number | undefined;
   /** What the next connections are answered with, instead of a session. */
   refusals: Fault[] = [];
   /** Acknowledges at once. */
@@ -38,6 +39,7 @@ export class FakeBroker implements Broker {
     this.sent = [];
     return {
       receiveMaximum: this.receiveMaximum,
+      maxPacketBytes: this.maxPacketBytes,
       publish: (message, acknowledged) => {
         if (message.topic.endsWith('/status')) {
           this.statuses.push(JSON.parse(Buffer.from(message.payload).toString()));

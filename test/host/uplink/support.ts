@@ -1,4 +1,5 @@
 import { KeyChain, label, Sealer } from '../../../firmware/seal/index.js';
+import type { OffsetRange } from '../../../host/journal/cursor.js';
 import type { Entry, ReadingEntry } from '../../../host/journal/entry.js';
 import { nodeDigest } from '../../../host/node/digest.js';
 import type { Clock, Log, Random } from '../../../host/ports.js';
@@ -74,17 +75,20 @@ export class FakeJournal implements UplinkJournal {
 
 export class FakeCursor implements UplinkCursor {
   offset: number;
+  ranges: readonly OffsetRange[];
   readonly saves: number[] = [];
   fails = 0;
-  constructor(offset = 0) {
+  constructor(offset = 0, ranges: readonly OffsetRange[] = []) {
     this.offset = offset;
+    this.ranges = ranges;
   }
-  async save(offset: number): Promise<void> {
+  async save(offset: number, ranges: readonly OffsetRange[] = []): Promise<void> {
     if (this.fails > 0) {
       this.fails--;
       throw new Error('EIO');
     }
     this.offset = offset;
+    this.ranges = ranges;
     this.saves.push(offset);
   }
 }

@@ -31,6 +31,8 @@ export function drawSettings(chance: SeededRandom): GatewaySettings {
       replayPerSecond: one(0, 0, 0, between(5, 200)),
       fetchPerSecond: between(1, 500),
       readingTopic: chance.unit() < 0.2,
+      order: 'oldest-first',
+      batch: false,
     },
     quarantine: {
       maxBytes: quarantineBytes,
