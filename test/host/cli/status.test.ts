@@ -60,6 +60,7 @@ const busy: NodeStatus = {
     drained: false,
     inFlight: 0,
     published: 1000,
+    fetch: { requests: 3, refused: { json: 2 }, ranges: 70, waiting: 1, sent: 812, failed: 0 },
   },
   quarantine: { bytes: 2048, kept: 4, dropped: {}, reasons: { mac: 4 }, evidence: 1 },
 };
@@ -105,6 +106,7 @@ test('people read what is wrong, and nothing from outside moves their cursor', a
     /ENOSPC/,
     /uplink {5}waiting to mqtt:\/\/127\.0\.0\.1:1883, 19 offsets behind, 1000 published/,
     /connection refused/,
+    /812 readings sent again for 3 requests of subscribers, 1 range waiting, refused: json 2/,
     /clock.*not synchronised/,
     /not taken: keyring\.yaml has mode 0644; and a second line/,
     /refused: mac 4/,
