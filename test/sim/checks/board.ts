@@ -36,7 +36,7 @@ export class BoardCheck {
   readonly #held = new Set<Sealed>();
   /** What was in flash when it went off. */
   #kept: readonly Sealed[] = [];
-  #refusing: string | undefined;
+  #refusing: { epoch: number; seq: number; tag8: string } | undefined;
   #epoch = -1;
 
   constructor(world: World, ledger: Ledger, board: Watched, keys: DeviceKeys, lineage = new Lineage()) {
@@ -59,8 +59,10 @@ export class BoardCheck {
       receipted: (epoch, seq, buffer, from, to) =>
         this.#held.delete(this.#ledger.receipted(id, epoch, seq, buffer, from, to)),
       lost: (epoch, seq) => {
-        for (const sealed of this.#ledger.lost(id, this.lineage, epoch, seq, this.#refusing))
-          this.#held.delete(sealed);
+        const refused = this.#refusing;
+        // With the refused one may go what was missing behind it.
+        const tag8 = refused?.epoch === epoch && refused.seq === seq ? refused.tag8 : undefined;
+        for (const sealed of this.#ledger.lost(id, this.lineage, epoch, seq, tag8)) this.#held.delete(sealed);
       },
     };
   }
@@ -103,7 +105,8 @@ export class BoardCheck {
     const { id } = this.#keys;
     const refuse = device.refuse.bind(device);
     device.refuse = message => {
-      this.#refusing = toHex(message.bytes, message.tag8At, message.tag8At + 8);
+      const { epoch, seq, bytes, tag8At } = message;
+      this.#refusing = { epoch, seq, tag8: toHex(bytes, tag8At, tag8At + 8) };
       try {
         refuse(message);
       } finally {
