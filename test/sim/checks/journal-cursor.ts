@@ -82,7 +82,8 @@ export class CursorCheck {
   }
 
   settled(file: Inode): void {
-    if (file.durableLinks > 0) this.#saved = Math.max(this.#saved, readCursor(file.durable)?.offset ?? 0);
+    if (file.durableLinks > 0 && file.isSynced)
+      this.#saved = Math.max(this.#saved, readCursor(file.durable)?.offset ?? 0);
   }
 
   /** Nothing but power cuts stands between what is on the disk and what is taken up. */

@@ -105,6 +105,11 @@ export class Inode {
     return this.#dirty.size === 0 && this.size === this.durableSize;
   }
 
+  /** Somebody was told that what the cache shows is on the disk. */
+  get isSynced(): boolean {
+    return this.isClean && this.#lost.size === 0;
+  }
+
   synced(pages: readonly number[], size: number): void {
     this.durableSize = Math.max(this.durableSize, size);
     this.confirmedSize = Math.max(this.confirmedSize, size);
