@@ -1,0 +1,38 @@
+/**
+ * Seeds that have shown a defect, each with what it was. When the simulation changes, a seed becomes another run: what a
+ * defect is kept out by is the test beside its module, and these are runs that were once worth something.
+ */
+import { availableParallelism } from 'node:os';
+import test from 'ava';
+import { runSeeds } from './pool.js';
+
+const SEEDS: Readonly<Record<number, string>> = {
+  5: 'a gateway’s first status after each connect said nothing of fetch: gaps were called final that its journal held',
+  12: 'the same, with two subscribers',
+  15: 'the same, at a reconnect',
+  25: 'the status told of an oldest offset that was beyond the last durable one',
+  29: 'fetch gave up readings of a segment of which some pages can’t be read',
+  33: 'gateway and subscriber asked and answered twice a second for ever about what the disk would not give',
+  43: 'the same, on a disk that fails only for a while',
+  57: 'a page that can’t be read kept the uplink from ever going on',
+  76: 'a gap noticed by a reading on another site’s topic was asked of nobody',
+  90: 'a subscriber whose state was damaged in the middle never asked for what it had forgotten',
+  115: 'a page that can’t be read kept the uplink from ever going on, with retention',
+  146: 'a fork was refused although its device’s first pair was not durable yet, and then failed',
+  178: 'a fetch that rode along with another took a device for unknown whose segments had not been looked at',
+  1179: 'two boards with one memory sealed alike, and a receipt for one freed what only the other held',
+  2027: 'a cursor of which one copy is rotten, and retention',
+  2246: 'a segment whose first page can’t be read, and what lies behind it',
+  5001: 'old images, clones, and refusals',
+  5160: 'a device whose backlog is full when a copy of it appears',
+  5415: 'a final gap of which the journal still held a part',
+};
+const jobs = Math.min(4, availableParallelism());
+
+test('seeds that have shown a defect', async t => {
+  const { failures } = await runSeeds({ seeds: Object.keys(SEEDS).map(Number), jobs });
+  t.deepEqual(
+    failures.map(({ seed, what, details }) => `${seed} (${SEEDS[seed]}): ${what}: ${details}`),
+    [],
+  );
+});
