@@ -283,11 +283,11 @@ export class Uplink {
 
   #makeFetcher(): Fetcher | undefined {
     const { archive, clock } = this.#ports;
-    const { site, gateway, fetchPerSecond: perSecond = 0 } = this.#options;
+    const { broker, site, gateway, fetchPerSecond: perSecond = 0 } = this.#options;
     if (archive === undefined || !this.#answers) return undefined;
     return new Fetcher(
-      { clock, archive, cursor: () => this.#place.offset },
-      { site, gateway, perSecond },
+      { clock, archive, place: () => this.#place },
+      { site, gateway, perSecond, mark: broker.protocol === '5' ? 'property' : 'topic' },
       this.#fetchCounts,
       () => this.#publisher?.look(),
     );

@@ -11,7 +11,8 @@
 import type { DamageListener, DevicePosition, Entry } from '../../journal/entry.js';
 import type { Snapshot } from '../../journal/snapshots.js';
 import type { Clock, Timer } from '../../ports.js';
-import { HISTORICAL, sealedMessage } from '../messages.js';
+import { type Mark, sealedMessage } from '../messages.js';
+import type { Place as Passed } from '../place.js';
 import { FETCHED_CONTENT_TYPE, fetchedTopic } from '../topics.js';
 import type { FetchCounts } from './counts.js';
 import { compare, decodeRequest, encodeFetched } from './format.js';
@@ -37,8 +38,8 @@ export interface Archive {
 export interface FetcherPorts {
   readonly clock: Clock;
   readonly archive: Archive;
-  /** Everything below has been acknowledged by the broker. */
-  readonly cursor: () => number;
+  /** What has been acknowledged by the broker. */
+  readonly place: () => Passed;
 }
 
 export interface FetcherOptions {
@@ -46,6 +47,8 @@ export interface FetcherOptions {
   readonly gateway: string;
   /** Messages a second at most. */
   readonly perSecond: number;
+  /** How readings are marked as historical. */
+  readonly mark: Mark;
 }
 
 const READ_ENTRIES = 256;
@@ -174,7 +177,7 @@ export class Fetcher {
 
   /** Goes through a segment once for every range that has its next reading in it, and for the one whose turn it is. */
   async #visit(first: number, turn: Job): Promise<void> {
-    const { archive, cursor } = this.#ports;
+    const { archive, place } = this.#ports;
     const index = archive.segments.indexOf(first);
     const next = index < 0 ? undefined : archive.segments[index + 1];
     // What is durable now will have been read at the end; what comes later need not.
@@ -202,8 +205,11 @@ export class Fetcher {
         for (const entry of entries) {
           see(entry.offset);
           if (next !== undefined && entry.offset >= next) return this.#passed(jobs, ends, first, next);
-          if (entry.offset >= cursor()) return this.#queued(jobs);
-          await this.#offer(entry, jobs);
+          const { offset, ranges } = place();
+          if (entry.offset >= (ranges.at(-1)?.[1] ?? offset)) return this.#queued(jobs);
+          const passed =
+            entry.offset < offset || ranges.some(([from, to]) => entry.offset >= from && entry.offset < to);
+          await this.#offer(entry, jobs, passed);
           if (this.#stopped || jobs.size === 0) return;
         }
         if (entries.length === 0) {
@@ -259,15 +265,15 @@ export class Fetcher {
     return jobs;
   }
 
-  async #offer(entry: Entry, jobs: Map<string, Job[]>): Promise<void> {
+  async #offer(entry: Entry, jobs: Map<string, Job[]>, passed: boolean): Promise<void> {
     const asking = jobs.get(entry.device);
     if (asking === undefined) return;
-    const wanting = asking.filter(job => job.take(entry));
+    const wanting = asking.filter(job => job.take(entry, passed));
     if (wanting.length > 0 && entry.kind === 'reading') {
       for (const job of this.#requests.of(entry.device))
         if (!asking.includes(job) && job.note(entry)) wanting.push(job);
       for (const job of wanting) job.unacknowledged++;
-      const message = { ...sealedMessage(this.#options.site, entry), userProperties: HISTORICAL };
+      const message = sealedMessage(this.#options.site, entry, this.#options.mark);
       const acknowledged = () => {
         this.#counts.sent++;
         for (const job of wanting) {

@@ -10,8 +10,8 @@
  * `epoch` up to, not including, reading `to` of `toEpoch`; without `toEpoch` in the same epoch; without `to` whatever
  * comes after. Fields that are not known are for later versions.
  *
- * The readings come on their sealed topics, as they always do, the oldest of a range first, with the user property
- * `historical` on MQTT 5; then, on `sovereign/1/<site>/gateway/<gateway>/fetched`, what became of the ranges, in one message
+ * The readings come on their sealed topics, the oldest of a range first, marked as historical: on MQTT 5 by the user property of
+ * that name, on 3.1.1 by `/historical` at the end of the topic. Then, on `sovereign/1/<site>/gateway/<gateway>/fetched`, what became of the ranges, in one message
  * or several:
  *
  *   {"gateway":"gw","site":"cellar","id":"5f0c…","done":true,"ranges":[{"device":…,"epoch":3,"from":17,"to":42,

@@ -45,8 +45,11 @@ export class Job {
     return this.range.device;
   }
 
-  /** Follows an entry of its device; returns whether it is to be sent. */
-  take(entry: Entry): boolean {
+  /**
+   * Follows an entry of its device; returns whether it is to be sent.
+   * @param passed it has been published
+   */
+  take(entry: Entry, passed: boolean): boolean {
     if (this.over) return false;
     if (entry.kind === 'gap') {
       // What lies between is not accounted for: nobody but the medium can have taken it.
@@ -65,7 +68,8 @@ export class Job {
     if (!begins || this.unheard) this.pass(place, this.#silence);
     this.unheard = false;
     this.blind = false;
-    if (this.over) return false;
+    if (!passed) this.pass(after(entry), 'queued');
+    if (this.over || !passed) return false;
     const noted = this.#noted;
     const had = noted !== undefined && compare(place, noted.from) >= 0 && compare(place, noted.to) < 0;
     this.#reach(after(entry));
