@@ -87,9 +87,9 @@ export class Scanner {
       return this.#salvage(feed + 1) ?? this.#found('damaged', this.#innerLine(feed) ?? feed + 1);
     }
     if (this.#ended) return this.#salvage(this.#end) ?? this.#found('torn', this.#end);
-    // Longer than any line: no use in waiting for its end.
+    // Longer than any line: no use in waiting for its end. A line that begins within may end with it, though.
     if (this.#end - this.#at > MAX_LINE_BYTES)
-      return this.#salvage(this.#end) ?? this.#found('damaged', this.#end);
+      return this.#salvage(this.#end) ?? this.#found('damaged', this.#end - MAX_LINE_BYTES);
     return undefined;
   }
 

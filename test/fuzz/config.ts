@@ -1,9 +1,41 @@
 /** The configuration file: `parseConfig`, on YAML that may be anything. */
 import { isDeepStrictEqual } from 'node:util';
+import { parse as parseYaml } from 'yaml';
 import { type BrokerConfig, type Config, MAX_CONFIG_BYTES, parseConfig } from '../../host/config.js';
 import { Fault } from '../../host/fault.js';
+import { alteredText } from './alter.js';
 import { ensure, mutated, type Target } from './core.js';
 import { type Dice, words } from './mutate.js';
+
+const KEYS = [
+  'site',
+  'gateway',
+  'links',
+  'tcp',
+  'sdk',
+  'mqtt',
+  'serial',
+  'listen',
+  'port',
+  'broker',
+  'mqtt://x',
+  '127.0.0.1:7683',
+  'uplink',
+  'username',
+  'password',
+  'passwordFile',
+  'cert',
+  'key',
+  'devices',
+  'sources',
+  'periodMs',
+  'maxIntervalMs',
+  'segmentBytes',
+  'maxPendingBytes',
+  'retainBytes',
+  '__proto__',
+  'constructor',
+];
 
 function anyConfig(dice: Dice): string {
   const lines = ['site: cellar', `gateway: ${dice.pick(['gw-1', '"1e5"', 'a.b'])}`];
@@ -129,16 +161,29 @@ function parsed(text: string): Config | undefined {
 }
 
 const files = mutated('any text: what is wrong with it, or a configuration that can be written in full', {
-  pool: dice => Array.from({ length: 100 }, () => Buffer.from(anyConfig(dice))),
+  pool: dice =>
+    Array.from({ length: 100 }, () => {
+      const text = anyConfig(dice);
+      // YAML is a superset of JSON, and JSON can be altered by its values.
+      return Buffer.from(dice.oneIn(2) ? text : JSON.stringify(parseYaml(text)));
+    }),
+  mixed: true,
   words: WORDS,
   maxBytes: 3000,
   check(bytes, dice) {
-    const text = Buffer.from(bytes).toString('utf8');
+    const given = Buffer.from(bytes).toString('utf8');
+    const text = (dice.oneIn(2) && alteredText(given, dice, KEYS)) || given;
     ensure(text.length <= MAX_CONFIG_BYTES, 'too long for this test');
     const config = parsed(text);
     if (config === undefined) return false;
     const { journal, links } = config;
     ensure(journal.maxPendingBytes <= journal.segmentBytes, 'more may wait than a segment takes');
+    for (const one of [links.mqtt, config.uplink])
+      ensure(one === undefined || one.broker !== '', 'no broker');
+    ensure(
+      links.tcp === undefined || links.tcp.maxUnauthenticated <= links.tcp.maxConnections,
+      'connections',
+    );
     for (const one of [links.tcp, links.sdk])
       ensure(one === undefined || one.listen.port <= 65_535, 'a port');
     if (!dice.oneIn(4)) return true;

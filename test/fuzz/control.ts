@@ -7,6 +7,7 @@ import {
   readAnswer,
   readRequest,
 } from '../../host/control/protocol.js';
+import { alteredText } from './alter.js';
 import { chunks, ensure, mutated, same, type Target } from './core.js';
 import { type Dice, words } from './mutate.js';
 
@@ -31,6 +32,8 @@ const WORDS = words(
   [0x7f, 0xff, 0xff, 0xff],
   [0xff],
 );
+
+const KEYS = ['call', 'status', 'ok', 'value', 'code', 'message', 'more'];
 
 function message(dice: Dice): Uint8Array {
   if (dice.oneIn(2)) return encodeMessage({ call: 'status' });
@@ -89,7 +92,10 @@ const texts = mutated('any message: a request, an answer, or what is wrong with 
   pool: dice => Array.from({ length: 60 }, () => message(dice).slice(4)),
   words: WORDS,
   maxBytes: MAX_REQUEST_BYTES,
-  check(text) {
+  mixed: true,
+  check(bytes, dice) {
+    const other = dice.oneIn(2) && alteredText(Buffer.from(bytes).toString('utf8'), dice, KEYS);
+    const text = other ? Buffer.from(other) : bytes;
     const request = readRequest(text);
     const answer = readAnswer(text);
     if ('fault' in request) {
@@ -101,9 +107,9 @@ const texts = mutated('any message: a request, an answer, or what is wrong with 
       ensure(!('fault' in again) && again.call === request.call, 'reads otherwise');
     }
     if (answer !== undefined) {
-      const bytes = encodeMessage(answer);
-      const again = readAnswer(bytes.slice(4));
-      ensure(again !== undefined && same(encodeMessage(again), bytes), 'reads otherwise');
+      const encoded = encodeMessage(answer);
+      const again = readAnswer(encoded.slice(4));
+      ensure(again !== undefined && same(encodeMessage(again), encoded), 'reads otherwise');
     }
     return !('fault' in request) || answer !== undefined;
   },

@@ -95,11 +95,11 @@ export function mutated(name: string, options: Mutated): Property {
 }
 
 /** Random inputs of the writer's own making: each must come back as it went in. */
-export function made(name: string, check: (dice: Dice) => void): Property {
+export function made(name: string, check: (dice: Dice) => void | Promise<void>): Property {
   const slice = (numRuns: number, seed: number, tally: Tally) =>
     fc.assert(
-      fc.property(anyNumber, number => {
-        check(new Dice(number));
+      fc.asyncProperty(anyNumber, async number => {
+        await check(new Dice(number));
         tally.cases++;
         tally.accepted++;
       }),

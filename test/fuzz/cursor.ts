@@ -2,6 +2,7 @@
 import { crc32 } from 'node:zlib';
 import { Cursor, decodeSlot, MAX_RANGES } from '../../host/journal/cursor.js';
 import { MAX_OFFSET } from '../../host/journal/entry.js';
+import { alteredText } from './alter.js';
 import { ensure, mutated, same, type Target } from './core.js';
 import { MemoryStorage } from './memory-storage.js';
 import { type Dice, words } from './mutate.js';
@@ -80,7 +81,13 @@ const slots = mutated('any body with a right checksum is refused, or is a place 
   pool: dice => Array.from({ length: 100 }, () => anyBody(dice)),
   words: WORDS,
   maxBytes: 480,
-  check: text => checked(slot(text)) !== undefined,
+  mixed: true,
+  check(text, dice) {
+    const other =
+      dice.oneIn(2) &&
+      alteredText(`${Buffer.from(text)}}`, dice, ['cursor', 'generation', 'offset', 'ranges']);
+    return checked(slot(other ? Buffer.from(other.slice(0, -1)) : text)) !== undefined;
+  },
 });
 
 const files = mutated('any file is refused, or is a place that is written the same', {

@@ -8,6 +8,7 @@ import {
   type SenmlRecord,
   validName,
 } from '../../firmware/seal/index.js';
+import { alteredBytes } from './alter.js';
 import { ensure, made, mutated, same, type Target } from './core.js';
 import { CBOR_WORDS, isBytes, isUint, payloadOf, plain, wrapped } from './mac0.js';
 import { FREE_MAC, sealed } from './values.js';
@@ -18,7 +19,7 @@ type PlainMap = ReadonlyMap<CborValue, CborValue>;
 function isReading(value: CborValue): value is PlainMap {
   if (!(value instanceof Map)) return false;
   const map = value as PlainMap;
-  for (const key of map.keys()) if (typeof key !== 'number' || !(key >= 0 && key <= 7)) return false;
+  for (const key of map.keys()) if (!isUint(key) || key > 7) return false;
   const kind = map.get(7);
   const previous = map.get(5);
   const records = map.get(6);
@@ -70,7 +71,10 @@ function judge(bytes: Uint8Array, from: number, to: number): boolean {
   const envelope = bytes.slice(from, to);
   const second = plain(envelope, MAX_ENVELOPE_BYTES);
   const expected = second !== undefined && isReading(second.payload);
-  ensure((fault === '') === expected, `the reader says "${fault}", plain CBOR ${expected}`);
+  ensure(
+    (fault === '') === expected,
+    `the reader says "${fault}", plain CBOR ${expected}: ${Buffer.from(envelope).toString('hex')}`,
+  );
   if (fault !== '' || second === undefined) return false;
   const map = second.payload as PlainMap;
   const { epoch, seq, uptimeMs, unixMs, kind, idAt, prevAt, tagAt, recordsAt, recordsEnd } = reader;
@@ -103,8 +107,9 @@ const whole = mutated('any bytes are refused, or are an envelope that encodes to
 const payloads = mutated('any payload in a sound COSE_Mac0', {
   pool: dice => Array.from({ length: 40 }, () => sealed(dice, 4).map(one => payloadOf(one.bytes))).flat(),
   words: CBOR_WORDS,
-  check(payload) {
-    const bytes = wrapped(new Uint8Array(8).fill(3), payload);
+  mixed: true,
+  check(payload, dice) {
+    const bytes = wrapped(new Uint8Array(8).fill(3), alteredBytes(payload, dice));
     return bytes !== undefined && judge(bytes, 0, bytes.length);
   },
 });

@@ -19,7 +19,8 @@ import { segmentFirst, segmentName } from '../../host/journal/names.js';
 import { encodeSdkPayload, payloadTag8 } from '../../host/journal/payload.js';
 import { type Scanned, Scanner } from '../../host/journal/scanner.js';
 import { readHeader, readMarks } from '../../host/journal/segment.js';
-import { ensure, mutated, same, type Target } from './core.js';
+import { alteredText } from './alter.js';
+import { ensure, made, mutated, same, type Target } from './core.js';
 import { MemoryStorage } from './memory-storage.js';
 import { type Dice, words } from './mutate.js';
 import { sdkFrame } from './sdk.js';
@@ -151,6 +152,26 @@ const WORDS = words(
   [0xc3, 0xbc],
 );
 
+const KEYS = [
+  'o',
+  't',
+  'l',
+  'd',
+  'e',
+  'q',
+  'f',
+  'b',
+  's',
+  'g',
+  'n',
+  'm',
+  'from',
+  'to',
+  'journal',
+  'prev',
+  'devices',
+  'x',
+];
 const seasoned = new LineReader();
 
 const lines = mutated('any line with a right checksum is refused, or is what the writer makes of it', {
@@ -160,7 +181,11 @@ const lines = mutated('any line with a right checksum is refused, or is what the
       return line.subarray(0, line.length - BODY_END);
     }),
   words: WORDS,
-  check(body, dice) {
+  mixed: true,
+  check(given, dice) {
+    // Half of the time the values of the line are altered, not its bytes.
+    const other = dice.oneIn(2) && alteredText(`${Buffer.from(given).toString('latin1')}}`, dice, KEYS);
+    const body = other ? Buffer.from(other.slice(0, -1), 'latin1') : given;
     const line = withChecksum(body);
     // Other lines around it, as in a file.
     const before = dice.below(50);
@@ -246,10 +271,10 @@ const segments = mutated(
       }
       ensure(at === file.length, `the pieces end at ${at}`);
       if (large) {
-        const sound = (list: Piece[]) =>
-          list.flatMap(({ at, what }) => (typeof what === 'object' ? [at] : [])).join();
-        const wide = await scan(file, 1 << 20);
-        ensure(sound(pieces) === sound(wide), 'the size of the buffer changes what is found');
+        // A smaller buffer may chance to begin anew where a line begins; it never misses one.
+        const found = new Set(pieces.map(piece => piece.at));
+        for (const { at, what } of await scan(file, 1 << 20))
+          ensure(typeof what !== 'object' || found.has(at), `only a larger buffer finds the line at ${at}`);
       }
       return pieces.some(piece => typeof piece.what === 'object');
     },
@@ -292,8 +317,29 @@ const names = mutated('any name of a file: a segment’s, which makes it again, 
   },
 });
 
+/** One byte of a segment changed: a line costs itself alone, a line feed nothing. */
+const damage = made('a changed byte costs at most its line', async dice => {
+  const all = Array.from({ length: 2 + dice.below(5) }, () => written(anyLine(dice)));
+  const file = Uint8Array.from(Buffer.concat(all));
+  const at = dice.oneIn(3) ? all[0].length - 1 : dice.below(file.length);
+  const by = dice.oneIn(4) ? 0x0a : dice.below(256);
+  const unchanged = file[at] === by;
+  file[at] = by;
+  const pieces = await scan(file, 0);
+  const found = new Set(pieces.flatMap(piece => (typeof piece.what === 'object' ? [piece.at] : [])));
+  let begin = 0;
+  for (const line of all) {
+    const end = begin + line.length;
+    const hit = !unchanged && at >= begin && at < end - 1;
+    // A line feed that became a brace may be the begin of the next line.
+    const brace = by === 0x7b && begin === at + 1;
+    ensure(found.has(begin) || hit || (brace && found.has(at)), `the line at ${begin} is not found`);
+    begin = end;
+  }
+});
+
 export const journal: Target = {
   name: 'journal',
-  properties: [lines, segments, headers, names],
+  properties: [lines, segments, damage, headers, names],
   slowness: 2,
 };

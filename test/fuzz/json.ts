@@ -29,6 +29,29 @@ export function printedObject(dice: Dice, depth = 0): string {
   return `{${order.map(key => `${quoted(key)}:${printed(dice, depth + 1)}`).join(',')}}`;
 }
 
+/** JSON as others print it: escapes, spaces, orders and numbers of their own, here and there. */
+function carelessly(text: string, dice: Dice): string {
+  const changes: [RegExp, () => string][] = [
+    [/[a-z]/, () => '\\u0061'],
+    [/\\n|\\t/, () => '\\u000a'],
+    [/\\u00[0-1][0-9a-f]/, () => '\\u001F'],
+    [/[,:{[]/, () => dice.pick([', ', ': ', '{ ', '[ '])],
+    [/\d\.\d+/, () => dice.pick(['0.10', '1.50', '100000.00', '1.0e+16', '0.00001', '1e16', '123.0e+05'])],
+    [/\d+/, () => dice.pick(['00', '01', '-0', '+1', '1.', '.5', '1e5', '1E-07', '12345678901234567890'])],
+    [/"[^"\\]*":[^,{}[\]]+/, () => '"a":1,"a":1'],
+    [
+      /"[^"\\]*":[^,{}[\]]+/,
+      () => dice.pick(['"b":1,"a":1', '"\\n":1," ":2', '" ":1,"\\n":2', '"\uffff":1,"\u{10000}":2']),
+    ],
+    [/true|false|null/, () => dice.pick(['True', 'NaN', 'nul', 'Infinity'])],
+  ];
+  const [pattern, by] = dice.pick(changes);
+  const found = [...text.matchAll(new RegExp(pattern, 'g'))];
+  if (found.length === 0) return text;
+  const { index, 0: old } = dice.pick(found);
+  return text.slice(0, index) + by() + text.slice(index + old.length);
+}
+
 /** Python's form of a text (`ensure_ascii=False`), which is JavaScript's as well. */
 export const quoted = (text: string): string => JSON.stringify(text);
 
@@ -156,7 +179,11 @@ const WORDS = words(
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const values = mutated('any text: the scanner ends where a reader ends that prints the same again', {
-  pool: dice => Array.from({ length: 200 }, () => Buffer.from(printed(dice))),
+  pool: dice =>
+    Array.from({ length: 300 }, () =>
+      Buffer.from(dice.oneIn(2) ? carelessly(printed(dice), dice) : printed(dice)),
+    ),
+  mixed: true,
   words: WORDS,
   maxBytes: 2048,
   check(bytes) {

@@ -1,12 +1,35 @@
 /** The keyring file: `Keyring.parse`, by its fast reader and by YAML, against `Keyring.render`. */
 import { isDeepStrictEqual } from 'node:util';
+import { parse as parseYaml } from 'yaml';
 import { Fault } from '../../host/fault.js';
 import { type KeyringEntry, MAX_NODE_BYTES, NAME } from '../../host/keyring/entry.js';
 import { Keyring } from '../../host/keyring/file.js';
 import { sdkDeviceId } from '../../host/keyring/sdk-id.js';
+import { alteredText } from './alter.js';
 import { ensure, mutated, type Target } from './core.js';
 import { type Dice, words } from './mutate.js';
 
+const KEYS = [
+  'version',
+  'devices',
+  'removed',
+  'id',
+  'name',
+  'epoch',
+  'chain',
+  'down',
+  'pending',
+  'sdk',
+  'node',
+  'key',
+  'allowReset',
+  'true',
+  '0011223344556677',
+  'ab'.repeat(32),
+  '9007199254740992',
+  '\ud800',
+  '__proto__',
+];
 const NAMES = ['cellar-probe', 'Ofen_3', 'größe', 'a', '7.x', 'true', '1e5', 'null'];
 
 function entry(dice: Dice, name: string): KeyringEntry {
@@ -86,20 +109,34 @@ function parsed(text: string): Keyring | undefined {
     ensure(error instanceof Fault && error.code === 'keyring-invalid', `throws ${error}`);
     ensure(error.message.length < 64 * 1024, `a message of ${error.message.length} characters`);
     // The keys themselves are no matter for a log.
-    ensure(!/[0-9a-f]{64}/.test(error.message), `tells a key: ${error.message}`);
+    ensure(!/[0-9a-f]{32}/.test(error.message), `tells a key: ${error.message}`);
     return undefined;
   }
 }
 
+/** Devices in a text that was taken. */
+function devicesOf(text: string): number {
+  const document: unknown = parseYaml(text, { schema: 'failsafe', logLevel: 'error' });
+  return (document as { devices: unknown[] }).devices.length;
+}
+
 const files = mutated('any text: what is wrong with it, or a keyring that is written and read the same', {
-  pool: dice => Array.from({ length: 80 }, () => Buffer.from(keyring(dice).render())),
+  pool: dice =>
+    Array.from({ length: 80 }, () => {
+      const text = keyring(dice).render();
+      // YAML is a superset of JSON, and JSON can be altered by its values.
+      return Buffer.from(dice.oneIn(2) ? text : JSON.stringify(parseYaml(text, { schema: 'failsafe' })));
+    }),
+  mixed: true,
   words: WORDS,
   maxBytes: 6000,
   check(bytes, dice) {
-    const text = Buffer.from(bytes).toString('utf8');
+    const given = Buffer.from(bytes).toString('utf8');
+    const text = (dice.oneIn(2) && alteredText(given, dice, KEYS)) || given;
     const read = parsed(text);
     if (read === undefined) return false;
     const entries = [...read.entries()];
+    ensure(entries.length === devicesOf(text), `${entries.length} devices`);
     ensure(entries.length === read.size, 'miscounted');
     for (const { id, name, chain, epoch, sdk } of entries) {
       ensure(/^[0-9a-f]{16}$/.test(id) && NAME.test(name) && read.byName(name)?.id === id, `${id} ${name}`);

@@ -8,6 +8,7 @@ import {
   type NamedSourceSettings,
   readSourceSettings,
 } from '../../firmware/seal/index.js';
+import { alteredBytes } from './alter.js';
 import { ensure, made, mutated, same, type Target } from './core.js';
 import { CBOR_WORDS, isBytes, isUint, payloadOf, plain, wrapped } from './mac0.js';
 import type { Dice } from './mutate.js';
@@ -196,8 +197,9 @@ const both = (['up', 'down'] as const).flatMap(direction => [
     pool: dice => Array.from({ length: 150 }, () => payloadOf(message(dice, direction === 'up'))),
     words: CBOR_WORDS,
     maxBytes: 600,
-    check(payload) {
-      const bytes = wrapped(new Uint8Array(8), payload);
+    mixed: true,
+    check(payload, dice) {
+      const bytes = wrapped(new Uint8Array(8), alteredBytes(payload, dice));
       return bytes !== undefined && judge(bytes, direction);
     },
   }),
@@ -230,7 +232,8 @@ const settings = mutated('any bytes are refused, or are settings that encode to 
   pool: dice => Array.from({ length: 100 }, () => sources(dice, 4)),
   words: CBOR_WORDS,
   maxBytes: 300,
-  check: bytes => settingsOf(bytes) !== undefined,
+  mixed: true,
+  check: (bytes, dice) => settingsOf(alteredBytes(bytes, dice)) !== undefined,
 });
 
 const inverse = made('what is written is read', dice => {

@@ -11,6 +11,7 @@ import {
   encodeSettings,
   MAX_PROVISIONING_BYTES,
 } from '../../firmware/seal/index.js';
+import { alteredBytes } from './alter.js';
 import { ensure, mutated, same, type Target } from './core.js';
 import { CBOR_WORDS } from './mac0.js';
 import { type Dice, words } from './mutate.js';
@@ -54,7 +55,9 @@ const board = mutated('the answer of a board', {
     ),
   words: WORDS,
   maxBytes: 2000,
-  check(bytes) {
+  mixed: true,
+  check(given, dice) {
+    const bytes = alteredBytes(given, dice);
     const read = decodeBoard(bytes);
     if (read === undefined) return false;
     small(bytes);
@@ -75,7 +78,9 @@ const provision = mutated('keys and settings for a board', {
     ),
   words: WORDS,
   maxBytes: 2000,
-  check(bytes) {
+  mixed: true,
+  check(given, dice) {
+    const bytes = alteredBytes(given, dice);
     const read = decodeProvision(bytes);
     if (typeof read === 'string') {
       ensure(read !== '', 'no reason');
@@ -98,7 +103,9 @@ const provisioned = mutated('what a board says of its new keys', {
     ),
   words: WORDS,
   maxBytes: 2000,
-  check(bytes) {
+  mixed: true,
+  check(given, dice) {
+    const bytes = alteredBytes(given, dice);
     const read = decodeProvisioned(bytes);
     if (read === undefined) return false;
     small(bytes);
@@ -116,7 +123,9 @@ const alone = mutated('settings alone', {
     }),
   words: WORDS,
   maxBytes: 2000,
-  check(bytes) {
+  mixed: true,
+  check(given, dice) {
+    const bytes = alteredBytes(given, dice);
     const read = decodeSettings(bytes);
     if (typeof read === 'string') return false;
     const again = encodeSettings(read);

@@ -4,6 +4,7 @@ import type { Log } from '../../host/ports.js';
 import { MAX_EPOCHS, MAX_GAPS, MAX_RANGES } from '../../host/subscriber/history.js';
 import { Memory } from '../../host/subscriber/memory.js';
 import { StateFile } from '../../host/subscriber/state-file.js';
+import { alteredText } from './alter.js';
 import { ensure, mutated, type Target } from './core.js';
 import { MemoryStorage } from './memory-storage.js';
 import { type Dice, words } from './mutate.js';
@@ -77,11 +78,17 @@ const WORDS = words(
   [0xff],
 );
 
-/** A file of these lines, their checksums right but for one in many. */
+const KEYS = ['d', 'k', 'f', 't', 'e', 'g', 'r', 'b', 'x', 'h', 'u', 'state', 'end', ...DEVICES];
+
+/** A file of these lines, one of them altered at times, their checksums right but for one in many. */
 function file(text: Uint8Array, dice: Dice): Buffer {
   const wrong = dice.oneIn(4) ? dice.below(12) : -1;
   const all = Buffer.from(text).toString('utf8').split('\n');
   const last = dice.oneIn(3) ? (all.pop() ?? '') : '';
+  if (all.length > 0 && dice.oneIn(2)) {
+    const at = dice.below(all.length);
+    all[at] = alteredText(all[at], dice, KEYS) ?? all[at];
+  }
   const sealed = all.map(
     (line, i) => `${((crc32(line) ^ (i === wrong ? 1 : 0)) >>> 0).toString(16).padStart(8, '0')} ${line}\n`,
   );

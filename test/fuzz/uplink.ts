@@ -16,6 +16,7 @@ import {
 } from '../../host/uplink/fetch/format.js';
 import { decodeStatus, encodeStatus } from '../../host/uplink/status.js';
 import { fetchedTopic, parseTopic, sealedTopic, statusTopic } from '../../host/uplink/topics.js';
+import { alteredText } from './alter.js';
 import { ensure, mutated, same, type Target } from './core.js';
 import { type Dice, words } from './mutate.js';
 
@@ -60,6 +61,38 @@ const WORDS = words(
   '/status',
   [0xff],
 );
+
+const KEYS = [
+  'gateway',
+  'site',
+  'state',
+  'online',
+  'offline',
+  'cursor',
+  'head',
+  'drained',
+  'id',
+  'asker',
+  'ranges',
+  'device',
+  'epoch',
+  'from',
+  'to',
+  'toEpoch',
+  'sent',
+  'reached',
+  'last',
+  'missing',
+  'why',
+  'lost',
+  'more',
+];
+
+/** Half of the time a text that is JSON comes back as another one. */
+function altered(bytes: Uint8Array, dice: Dice): Uint8Array {
+  const text = dice.oneIn(2) ? alteredText(Buffer.from(bytes).toString('utf8'), dice, KEYS) : undefined;
+  return text === undefined ? bytes : Buffer.from(text);
+}
 
 const topics = mutated('any topic: what it is parsed into makes it again, or it is none of ours', {
   pool: dice =>
@@ -108,10 +141,14 @@ const statuses = mutated('any status: no status, or one that is encoded and read
     ),
   words: WORDS,
   maxBytes: 4200,
-  check(bytes) {
+  mixed: true,
+  check(given, dice) {
+    const bytes = altered(given, dice);
     const status = decodeStatus(bytes);
     if (status === undefined) return false;
     ensure(bytes.length <= 4096, `${bytes.length} bytes were taken`);
+    for (const offset of status.state === 'online' ? [status.cursor, status.head, status.at] : [])
+      ensure(Number.isSafeInteger(offset) && offset >= 0, `offset ${offset}`);
     const again = encodeStatus(status);
     // A text of invalid UTF-8 grows by what stands for its bytes.
     if (again.length > 4096) return false;
@@ -141,7 +178,9 @@ const requests = mutated('any request to fetch: a reason, or ranges that are enc
     ),
   words: WORDS,
   maxBytes: 34_000,
-  check(bytes) {
+  mixed: true,
+  check(given, dice) {
+    const bytes = altered(given, dice);
     const request = decodeRequest(bytes);
     if (typeof request === 'string') return false;
     ensure(bytes.length <= MAX_REQUEST_BYTES, `${bytes.length} bytes were taken`);
@@ -182,7 +221,9 @@ const answers = mutated('any answer to that: none, or results that are encoded a
     ),
   words: WORDS,
   maxBytes: 8000,
-  check(bytes) {
+  mixed: true,
+  check(given, dice) {
+    const bytes = altered(given, dice);
     const fetched = decodeFetched(bytes);
     if (fetched === undefined) return false;
     ensure(
