@@ -1,6 +1,7 @@
 import { type Defect, having } from './defect.js';
+import { missing } from './defects-fetch.js';
 
-const SUBSCRIBER = 'host/subscriber/subscriber.ts';
+const INBOX = 'host/subscriber/inbox.ts';
 const HISTORY = 'host/subscriber/history.ts';
 const STATE = 'host/subscriber/state-file.ts';
 const ONCE = 'a subscriber prints each reading once while its state lives';
@@ -13,9 +14,9 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
     guarantee: ONCE,
     edits: [
       {
-        file: SUBSCRIBER,
-        find: 'await this.#state.commit(); }',
-        replace: 'for (let i = 0; i < done; i++) batch[i].resolve(); await this.#state.commit(); }',
+        file: INBOX,
+        find: 'await handler.commit(); }',
+        replace: 'for (let i = 0; i < done; i++) batch[i].resolve(); await handler.commit(); }',
       },
     ],
     budget: 300,
@@ -25,9 +26,9 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
     guarantee: 'what is acknowledged was printed',
     edits: [
       {
-        file: SUBSCRIBER,
-        find: 'try { await this.#ports.sink.flush(); }',
-        replace: 'try { for (let i = 0; i < done; i++) batch[i].resolve(); await this.#ports.sink.flush(); }',
+        file: INBOX,
+        find: 'try { await handler.flush(); }',
+        replace: 'try { for (let i = 0; i < done; i++) batch[i].resolve(); await handler.flush(); }',
       },
     ],
     budget: 300,
@@ -37,7 +38,7 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
     guarantee: ONCE,
     edits: [
       {
-        file: SUBSCRIBER,
+        file: INBOX,
         find: 'for (const { reject } of batch) reject(',
         replace: 'for (const { resolve } of batch) resolve(',
       },
@@ -102,7 +103,8 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
     budget: 300,
   },
   {
-    name: 'held envelope lost at a restart',
+    // Whatever a journal still holds is asked for again: that is taken out, too.
+    name: 'held envelope lost at a restart (and never asked for)',
     guarantee: 'what is acknowledged is printed, or held until its device is known',
     edits: [
       {
@@ -110,8 +112,13 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
         find: 'const { added, dropped } = this.held.add(device, site, Uint8Array.from(bytes)); this.#lines.push(',
         replace: 'const { added, dropped } = this.held.add(device, site, Uint8Array.from(bytes)); [].push(',
       },
+      {
+        file: 'host/subscriber/repair/repair.ts',
+        find: 'if (ranges.length === 0) return Math.min(',
+        replace: 'return Math.min(',
+      },
     ],
-    where: having('subscriber-keyring-late'),
+    where: scenario => having('subscriber-keyring-late')(scenario) && !missing(scenario),
     budget: 500,
   },
   {

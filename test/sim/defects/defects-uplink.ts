@@ -24,8 +24,8 @@ export const UPLINK_DEFECTS: readonly Defect[] = [
     edits: [
       {
         file: PUBLISHER,
-        find: 'this.#events.failed(refused(message.topic, error)); return; } const passed',
-        replace: '} const passed',
+        find: 'this.#events.failed(refused(message.topic, error)); return; } this.#inFlightBytes -= length; const',
+        replace: '} this.#inFlightBytes -= length; const',
       },
     ],
     where: having('broker-refuse-publish'),
@@ -36,9 +36,9 @@ export const UPLINK_DEFECTS: readonly Defect[] = [
     guarantee: PUBLISHED,
     edits: [
       {
-        file: 'host/uplink/uplink.ts',
-        find: 'journal.reader(this.#cursor, damaged',
-        replace: 'journal.reader(this.#cursor + 1, damaged',
+        file: PUBLISHER,
+        find: 'from => this.#read(from)',
+        replace: 'from => this.#read(from + 1)',
       },
     ],
     budget: 50,
@@ -53,12 +53,6 @@ export const UPLINK_DEFECTS: readonly Defect[] = [
         replace: 'if (entries.length === 0) this.#atEnd = true; if (entries.length > 0) {',
       },
     ],
-    budget: 500,
-  },
-  {
-    name: 'status says drained too early',
-    guarantee: 'a gap is final only when no gateway can fill it',
-    edits: [{ file: PUBLISHER, find: '&& this.#window.size === 0;', replace: ';' }],
     budget: 500,
   },
   {
