@@ -6,7 +6,7 @@ import type { FaultKind } from '../kernel/fault-kinds.js';
 import type { Life } from '../kernel/life.js';
 import { Violation } from '../kernel/violation.js';
 import type { World } from '../kernel/world.js';
-import type { Held } from './journal.js';
+import type { Held } from './journal-held.js';
 
 /** With these, a slot may be unreadable, or hold what no sync has confirmed. */
 const UNSOUND: readonly FaultKind[] = [

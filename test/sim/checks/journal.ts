@@ -11,28 +11,11 @@ import { Violation } from '../kernel/violation.js';
 import type { World } from '../kernel/world.js';
 import { Chains } from './journal-chains.js';
 import { CursorCheck } from './journal-cursor.js';
+import { type Held, loseUnproven, type Segment, segmentFirst } from './journal-held.js';
 import { agrees, type GapLine, type ReadingLine, readLine, readPayload } from './journal-line.js';
 import { StoreCheck, type StoreLimits } from './journal-stores.js';
 
-/** One reading that has been durable in the journal at any time. */
-export interface Held {
-  readonly key: string;
-  readonly device: string;
-  readonly epoch: number;
-  readonly seq: number;
-  /** Sound lines that hold it now. */
-  copies: number;
-  /** The highest offset of such a line. */
-  highest: number;
-  /** A mark says that one of its lines was synced. */
-  marked: boolean;
-  receipted: boolean;
-  published: boolean;
-  /** Retention has let it go, after it had been published. */
-  retired: boolean;
-  /** The medium has destroyed a line of it. */
-  destroyed: boolean;
-}
+export type { Held } from './journal-held.js';
 
 export interface SealedReadings {
   /** What has exactly these bytes; undefined: no device sealed them. */
@@ -47,23 +30,8 @@ export interface JournalCheckOptions {
   readonly gap?: (line: GapLine) => void;
 }
 
-interface Segment {
-  readonly file: Inode;
-  readonly first: number;
-  parsedBytes: number;
-  /** A hole in what never was synced: nothing behind it is part of the journal. */
-  ended: boolean;
-  marked: number;
-  /** Of its header and gaps. */
-  readonly offsets: number[];
-  readonly lines: {
-    readonly at: number;
-    readonly end: number;
-    readonly offset: number;
-    readonly held: Held;
-  }[];
-}
-
+/** A header is no longer. */
+const HEADER_BYTES = 256;
 const READING = /"d":"([0-9a-f]{16})","e":(\d+),"q":(\d+),(?:"f":1,)?"b":/g;
 
 export class JournalCheck {
@@ -240,7 +208,7 @@ export class JournalCheck {
       return;
     let segment = this.#segments.get(file);
     if (segment === undefined) {
-      const first = Number(/^(\d{20})\.jsonl$/.exec(file.name)?.[1] ?? -1);
+      const first = segmentFirst(file.name);
       if (first < 0) return;
       segment = { file, first, parsedBytes: 0, ended: false, marked: 0, offsets: [], lines: [] };
       this.#segments.set(file, segment);
@@ -361,7 +329,11 @@ export class JournalCheck {
 
   #destroyed(file: Inode, from: number, to: number): void {
     this.damaged = true;
-    const lines = this.#segments.get(file)?.lines ?? [];
+    const segment = this.#segments.get(file);
+    const lines = segment?.lines ?? [];
+    const next = segment && this.#after(segment);
+    if (from < HEADER_BYTES) loseUnproven(this.#segments.values(), file);
+    if (next?.file.isDestroyed(0, HEADER_BYTES)) loseUnproven(this.#segments.values(), next.file);
     for (const line of lines) {
       // The line feed before it belongs to it too.
       if (line.at > to || line.end <= from) continue;
@@ -369,6 +341,13 @@ export class JournalCheck {
       if (!before) line.held.copies--;
       line.held.destroyed = true;
     }
+  }
+
+  #after({ first }: Segment): Segment | undefined {
+    let next: Segment | undefined;
+    for (const segment of this.#segments.values())
+      if (segment.first > first && segment.first < (next?.first ?? Number.POSITIVE_INFINITY)) next = segment;
+    return next;
   }
 
   #last(): Segment | undefined {
