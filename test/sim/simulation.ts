@@ -121,6 +121,7 @@ export class Simulation {
     this.published = new PublishCheck(world);
     this.published.onAcknowledged = payload => this.journal.published(payload);
     this.published.excused = (...place) => this.journal.isDestroyed(...place);
+    this.published.order = this.#settings.uplink.order;
     const { maxQueued, receiveMaximum } = scenario;
     this.broker = new SimBroker(world, { maxQueued, receiveMaximum, observer: this.published });
     this.#tcp = new GatewayPort(world, { name: 'tcp', kind: 'tcp' });

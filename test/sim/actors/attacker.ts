@@ -1,6 +1,6 @@
 /**
- * Somebody on the network who has no key: on links he replays, reorders, forges, cuts short and floods; at the broker he
- * publishes what he likes, where he likes, and takes over client ids.
+ * Somebody on the network who has no key: on links he replays, reorders, forges, cuts short and floods; at the broker
+ * (`BrokerAttacker`) he publishes what he likes, where he likes, and takes over client ids.
  *
  * What he may not bring about: that anything is printed that was not sealed so, twice, or lost without a gap; that a reading
  * is lost that was receipted. What he may, at the broker: that a gap is called final that is none (the status of a gateway is
@@ -12,20 +12,17 @@ import {
   FrameEncoder,
   FrameType,
   fromHex,
-  label,
   MessageReader,
   MessageWriter,
   NONCE_BYTES,
-  Sealer,
 } from '../../../firmware/seal/index.js';
 import { nodeDigest } from '../../../host/node/digest.js';
-import { fetchedTopic, fetchTopic, sealedTopic, statusTopic } from '../../../host/uplink/topics.js';
 import type { World } from '../kernel/world.js';
-import type { Stored } from '../network/broker-session.js';
 import type { GatewayPort } from '../network/gateway-port.js';
 import type { DeviceSocket, Direction, LinkConnection } from '../network/link-connection.js';
-import type { MqttConnection } from '../network/mqtt-connection.js';
 import type { SimBroker } from '../network/sim-broker.js';
+import { BrokerAttacker } from './broker-attacker.js';
+import { Forger, flipped, noise } from './forgery.js';
 
 export interface AttackerOptions {
   readonly ports: readonly GatewayPort[];
@@ -44,10 +41,7 @@ interface Frame {
 }
 
 const MAX_RECORDED = 48;
-/** How far ahead an epoch may lie. */
-const EPOCHS_AHEAD = 4096;
 const CURLY_BRACKET = 0x7b;
-const TEMPERATURE = label('temperature', 'Cel');
 
 export class Attacker {
   readonly #world: World;
@@ -55,12 +49,12 @@ export class Attacker {
   /** Chunks that went over links, the last ones. */
   readonly #recorded: Record<Direction, Uint8Array[]> = { up: [], down: [] };
   readonly #encoder = new FrameEncoder(4074);
-  readonly #sealers = new Map<string, Sealer>();
-  #clients = 0;
+  readonly #forger: Forger;
 
   constructor(world: World, options: AttackerOptions) {
     this.#world = world;
     this.#options = options;
+    this.#forger = new Forger(options.devices);
   }
 
   start(): void {
@@ -81,11 +75,8 @@ export class Attacker {
     );
     faults.arrivals('attack-link-replay', chance => this.#replay(chance));
     faults.arrivals('attack-link-flood', chance => this.#flood(chance));
-    if (this.#options.broker === undefined) return;
-    faults.arrivals('attack-broker-forge', chance => this.#forgeAtBroker(chance));
-    faults.arrivals('attack-broker-replay', chance => this.#replayAtBroker(chance));
-    faults.arrivals('attack-broker-session', chance => this.#takeSession(chance));
-    faults.arrivals('attack-broker-fetch', chance => this.#fetch(chance));
+    const { broker } = this.#options;
+    if (broker !== undefined) new BrokerAttacker(this.#world, broker, this.#options, this.#forger).start();
   }
 
   // On links
@@ -207,25 +198,7 @@ export class Attacker {
 
   /** A right header, and a key that is none. */
   #forgedReading(chance: SeededRandom): Frame {
-    return { type: FrameType.reading, body: this.#forgedEnvelope(chance).bytes };
-  }
-
-  #forgedEnvelope(chance: SeededRandom): { device: string; bytes: Uint8Array } {
-    const { devices } = this.#options;
-    const known = chance.unit() < 0.9;
-    const device = known ? devices[chance.below(devices.length)] : 'f0f0f0f0f0f0f0f0';
-    let sealer = this.#sealers.get(device);
-    if (sealer === undefined) {
-      sealer = new Sealer(nodeDigest, fromHex(device)!);
-      this.#sealers.set(device, sealer);
-    }
-    const chain = new Uint8Array(32);
-    chance.fill(chain);
-    sealer.startEpoch(chance.unit() < 0.7 ? chance.below(40) : chance.below(EPOCHS_AHEAD + 100), chain);
-    sealer.begin(chance.below(100_000), -1, 0).number(TEMPERATURE, chance.below(50));
-    const length = sealer.seal();
-    const { buffer, start } = sealer;
-    return { device, bytes: buffer.slice(start, start + length) };
+    return { type: FrameType.reading, body: this.#forger.envelope(chance).bytes };
   }
 
   #frame({ type, body }: Frame): Uint8Array {
@@ -237,137 +210,6 @@ export class Attacker {
     const { ports } = this.#options;
     return ports[chance.below(ports.length)];
   }
-
-  // At the broker
-
-  #forgeAtBroker(chance: SeededRandom): void {
-    const messages: Stored[] = [];
-    for (let count = 1 + chance.below(5); count > 0; count--) messages.push(this.#forgedMessage(chance));
-    this.#publish(messages);
-  }
-
-  #forgedMessage(chance: SeededRandom): Stored {
-    const { site, gateway, devices } = this.#options;
-    const manner = chance.below(6);
-    const qos = chance.below(2) as 0 | 1;
-    if (manner === 0) {
-      const name = chance.unit() < 0.7 ? gateway : `gw${chance.below(1000)}`;
-      const head = chance.below(100_000);
-      const status =
-        chance.unit() < 0.3
-          ? { gateway: name, site, state: 'offline' }
-          : { gateway: name, site, state: 'online', cursor: head, head, drained: true, fetch: true, at: 0 };
-      return {
-        topic: statusTopic(site, name),
-        payload: Buffer.from(JSON.stringify(status)),
-        qos,
-        retain: name === gateway,
-      };
-    }
-    if (manner === 1)
-      return { topic: fetchedTopic(site, gateway), payload: noise(chance, 300), qos, retain: false };
-    const topic = sealedTopic(site, devices[chance.below(devices.length)]);
-    const retain = chance.unit() < 0.1;
-    if (manner === 2) {
-      const { device, bytes } = this.#forgedEnvelope(chance);
-      return this.#made({ topic, payload: bytes, qos, retain }, device);
-    }
-    const sealed = this.#overheard();
-    if (sealed.length === 0 || manner === 3)
-      return this.#made({ topic, payload: noise(chance, 300), qos, retain }, '');
-    const { topic: itsTopic, payload } = sealed[chance.below(sealed.length)];
-    if (manner === 4)
-      return this.#made({ topic, payload: tagFlipped(chance, payload), qos, retain }, itsTopic.split('/')[3]);
-    return this.#made(
-      { topic, payload: payload.slice(0, Math.max(1, chance.below(payload.length))), qos, retain },
-      '',
-    );
-  }
-
-  #made(message: Stored, device: string): Stored {
-    this.#options.broker!.forged.set(message.payload, device);
-    return message;
-  }
-
-  #replayAtBroker(chance: SeededRandom): void {
-    const { site, devices } = this.#options;
-    const sealed = this.#overheard();
-    if (sealed.length === 0) return;
-    const messages: Stored[] = [];
-    for (let count = 1 + chance.below(10); count > 0; count--) {
-      const { topic, payload } = sealed[chance.below(sealed.length)];
-      const manner = chance.below(3);
-      const elsewhere =
-        manner === 0
-          ? topic
-          : manner === 1
-            ? sealedTopic(site, devices[chance.below(devices.length)])
-            : sealedTopic('elsewhere', 'nobody');
-      messages.push({ topic: elsewhere, payload, qos: 1, retain: chance.unit() < 0.05 });
-    }
-    this.#publish(messages);
-  }
-
-  #takeSession(chance: SeededRandom): void {
-    const { gateway, clients = [] } = this.#options;
-    const ids = [`sovereign-${gateway}`, ...clients];
-    const clientId = ids[chance.below(ids.length)];
-    const connection = this.#connect(clientId, chance.unit() < 0.5, () => {});
-    this.#world.after(10 ** (2 + 3 * chance.unit()), () => connection.destroy());
-  }
-
-  #fetch(chance: SeededRandom): void {
-    const { site, gateway, devices } = this.#options;
-    const messages: Stored[] = [];
-    for (let count = 1 + chance.below(20); count > 0; count--) {
-      const from = chance.below(50);
-      const range = {
-        device: devices[chance.below(devices.length)],
-        epoch: chance.below(20),
-        from,
-        ...(chance.unit() < 0.7 && { to: from + 1 + chance.below(1000) }),
-        ...(chance.unit() < 0.3 && { toEpoch: 20 + chance.below(4000) }),
-      };
-      const request = { asker: `a${chance.below(100)}`, ranges: new Array(1 + chance.below(20)).fill(range) };
-      const payload = chance.unit() < 0.1 ? noise(chance, 100) : Buffer.from(JSON.stringify(request));
-      messages.push({ topic: fetchTopic(site, gateway), payload, qos: 1, retain: false });
-    }
-    this.#publish(messages);
-  }
-
-  #overheard(): readonly Stored[] {
-    return this.#options.broker!.overheard.filter(({ topic }) => topic.endsWith('/sealed'));
-  }
-
-  #publish(messages: readonly Stored[]): void {
-    for (const { topic, payload } of messages)
-      this.#world.trace.note('attacker', 'publishes', `${payload.length} bytes on ${topic}`);
-    const connection = this.#connect(`attacker-${this.#clients++}`, true, () => {
-      messages.forEach((message, i) => {
-        connection.publish(message, i + 1);
-      });
-      connection.disconnect();
-    });
-  }
-
-  #connect(clientId: string, clean: boolean, connected: () => void): MqttConnection {
-    const connection: MqttConnection = this.#options.broker!.open(
-      { clientId, clean, five: false, receiveMaximum: 65_535, keepAliveMs: 60_000, honest: false },
-      {
-        connack: code => {
-          if (code === 0) connected();
-        },
-        // What he is given, he keeps.
-        message: (_message, id) => {
-          if (id > 0) connection.puback(id);
-        },
-        puback: () => {},
-        suback: () => {},
-        closed: () => {},
-      },
-    );
-    return connection;
-  }
 }
 
 function framesOf(bytes: Uint8Array): Frame[] {
@@ -377,23 +219,4 @@ function framesOf(bytes: Uint8Array): Frame[] {
   });
   decoder.push(bytes);
   return frames;
-}
-
-function noise(chance: SeededRandom, maxBytes: number): Uint8Array {
-  const bytes = new Uint8Array(1 + chance.below(maxBytes));
-  chance.fill(bytes);
-  return bytes;
-}
-
-function flipped(chance: SeededRandom, bytes: Uint8Array): Uint8Array {
-  const copy = Uint8Array.from(bytes);
-  if (copy.length > 0) copy[chance.below(copy.length)] ^= 1 << chance.below(8);
-  return copy;
-}
-
-/** The last bytes of an envelope are its tag; those of a wrapped frame come before its time. */
-function tagFlipped(chance: SeededRandom, bytes: Uint8Array): Uint8Array {
-  const copy = Uint8Array.from(bytes);
-  copy[copy.length - 1 - chance.below(Math.min(32, copy.length))] ^= 1 << chance.below(8);
-  return copy;
 }

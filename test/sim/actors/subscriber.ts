@@ -7,6 +7,7 @@ import type { Digest } from '../../../firmware/seal/index.js';
 import type { KeyringEntry } from '../../../host/keyring/entry.js';
 import type { Broker, BrokerHandler, Log, LogFields } from '../../../host/ports.js';
 import { Subscriber, type SubscriberSink } from '../../../host/subscriber/subscriber.js';
+import { Payloads } from '../checks/payloads.js';
 import type { SubscriberCheck } from '../checks/subscriber.js';
 import { readState } from '../checks/subscriber-state.js';
 import type { Disk } from '../disk/disk.js';
@@ -33,6 +34,14 @@ export interface SubscriberMachineOptions {
   readonly protocol?: '5' | '3.1.1';
 }
 
+/** A message that the subscriber has. */
+interface Handed {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  /** The number of the batch that it was handled in; -1: not yet. */
+  batch: number;
+}
+
 const MINUTE_MS = 60_000;
 /** Awaited effects among which a planned kill falls. */
 const KILL_WITHIN_EFFECTS = 40;
@@ -55,12 +64,13 @@ export class SubscriberMachine {
   readonly #chance: SeededRandom;
   readonly #maxHeld: number;
   readonly #keyring: SimKeyring;
+  readonly #payloads = new Payloads();
   /** Entries that the keyring lacks for now. */
   readonly #late = new Map<string, KeyringEntry>();
   #life: Life | undefined;
   #subscriber: Subscriber | undefined;
   /** Handed over, and in no batch yet. */
-  #unbatched: { batch: number; readonly forged: 'no' | 'yes' | 'perhaps' }[] = [];
+  #unbatched: Handed[] = [];
   #boot: Scheduled | undefined;
   #unusable = 0;
   #settled = false;
@@ -225,11 +235,9 @@ export class SubscriberMachine {
       },
       flush: () => {
         if (life.over) return new Promise(() => {});
-        const forged = { no: 0, yes: 0, perhaps: 0 };
         const messages = this.#unbatched;
         this.#unbatched = [];
-        for (const message of messages) forged[message.forged]++;
-        const batch = this.check.batch(forged.yes, forged.perhaps);
+        const batch = this.#opened(messages);
         for (const message of messages) message.batch = batch;
         return life.effect('sink flush', this.#chance.unit() ** 4 * 20, () => undefined);
       },
@@ -243,7 +251,7 @@ export class SubscriberMachine {
         const watched: BrokerHandler = {
           ...handler,
           message: (topic, payload, ...rest) => {
-            const message = { batch: -1, forged: this.#isForged(topic, payload) };
+            const message: Handed = { topic, payload, batch: -1 };
             this.#unbatched.push(message);
             const handled = handler.message(topic, payload, ...rest);
             return handled.then(() => {
@@ -257,13 +265,30 @@ export class SubscriberMachine {
     };
   }
 
-  /** Whether somebody has made it up; `perhaps`: in the name of a device that the keyring lacks. */
-  #isForged(topic: string, payload: Uint8Array): 'no' | 'yes' | 'perhaps' {
-    const forged = topic.endsWith('/sealed') ? this.#options.broker.forged.get(payload) : undefined;
-    if (forged === undefined) return 'no';
-    // In the name of a sovereign-sdk sensor there are no envelopes.
-    const known = forged === '' || (this.#keyring.get(forged)?.chain.length ?? 0) > 0;
-    return known ? 'yes' : 'perhaps';
+  /** What was handed over has been opened: each is printed, held, or reported as a forgery. */
+  #opened(messages: readonly Handed[]): number {
+    const { forged } = this.#options.broker;
+    let yes = 0;
+    let perhaps = 0;
+    for (const { topic, payload } of messages) {
+      const claims = this.#payloads.of(topic, payload);
+      const madeUp = forged.get(payload);
+      claims.forEach((claim, i) => {
+        const device = madeUp?.[i];
+        if (device !== undefined) {
+          // In the name of a sovereign-sdk sensor there are no envelopes.
+          if (device === '' || this.#knows(device)) yes++;
+          else perhaps++;
+        } else if (claim !== undefined && this.#knows(claim.device))
+          this.check.opened(claim.device, claim.at);
+      });
+    }
+    return this.check.batch(yes, perhaps);
+  }
+
+  /** The keyring has a key for its envelopes. */
+  #knows(device: string): boolean {
+    return (this.#keyring.get(device)?.chain.length ?? 0) > 0;
   }
 
   #learnLate(entry: KeyringEntry, details: SeededRandom): void {

@@ -1,39 +1,42 @@
 /**
  * What a gateway publishes: the first time, each device's readings in their order; and which of them it was told are taken.
+ *
+ * With `live-first` there are two orders at a time, that of what comes in and that of what was there before, which says that
+ * it is historical; batches are of either.
  */
-import { EnvelopeReader, toHex } from '../../../firmware/seal/index.js';
-import { isEnvelope, readSdkPayload, sdkDevice } from '../../../host/journal/payload.js';
 import type { BrokerMessage } from '../../../host/ports.js';
 import { parseTopic } from '../../../host/uplink/topics.js';
 import { Violation } from '../kernel/violation.js';
 import type { World } from '../kernel/world.js';
+import type { Stored } from '../network/broker-session.js';
 import type { BrokerObserver } from '../network/sim-broker.js';
+import { type Claim, Payloads } from './payloads.js';
 import { epochAndSeq, place, placeText } from './places.js';
 
 interface Published {
   /** The furthest that was published. */
   top: number;
+  /** The furthest of this connection: what is new, what is historical. */
+  tops: [number, number];
   readonly all: Set<number>;
 }
 
-const SDK_SEQUENCE = /"q":(\d+)/;
-
 export class PublishCheck implements BrokerObserver {
-  /** Messages on sealed topics. */
-  messages = 0;
+  order: 'oldest-first' | 'live-first' = 'oldest-first';
+  /** Readings that were published. */
+  readings = 0;
   repeated = 0;
-  /** Told of each PUBACK that reaches a gateway for a message on a sealed topic, before the gateway is. */
+  batches = 0;
+  /** Told of each PUBACK that reaches a gateway for a reading, before the gateway is. */
   onAcknowledged: ((payload: Uint8Array) => void) | undefined;
   /** Whether the medium has made a reading unreadable, for a while or for ever: then others go before it. */
   excused: (device: string, epoch: number, seq: number) => boolean = () => false;
+  readonly payloads = new Payloads();
   readonly #world: World;
   readonly #prefix: string;
-  readonly #envelope = new EnvelopeReader();
   readonly #devices = new Map<string, Published>();
-  readonly #acknowledged = new Set<Uint8Array>();
+  readonly #acknowledged = new WeakSet<Uint8Array>();
   readonly #acknowledgedPlaces = new Map<string, Set<number>>();
-  /** Places of payloads, which are the journal's own arrays and come again and again. */
-  readonly #places = new WeakMap<Uint8Array, readonly [device: string, at: number]>();
 
   /** @param prefix of gateways' client ids */
   constructor(world: World, prefix = 'sovereign-') {
@@ -45,62 +48,66 @@ export class PublishCheck implements BrokerObserver {
     return this.#acknowledgedPlaces.get(device)?.has(place(epoch, seq)) ?? false;
   }
 
-  published(clientId: string, topic: string, payload: Uint8Array): void {
-    if (!clientId.startsWith(this.#prefix) || !topic.endsWith('/sealed')) return;
-    const [device, at] = this.#place(payload);
+  connected(clientId: string): void {
+    if (!clientId.startsWith(this.#prefix)) return;
+    for (const published of this.#devices.values()) published.tops = [-1, -1];
+  }
+
+  published(clientId: string, { topic, payload, historical }: Stored): void {
+    if (!clientId.startsWith(this.#prefix)) return;
     const parsed = parseTopic(topic);
-    if (parsed?.kind !== 'sealed' || parsed.device !== device)
-      this.#world.fail(new Violation('a reading is published under its device', `${device} on ${topic}`));
-    this.messages++;
+    const claims = this.payloads.of(topic, payload);
+    if (parsed?.kind === 'batch') this.batches++;
+    for (const claim of claims) {
+      if (claim === undefined) {
+        this.#fail('what is published is a reading', `${payload.length} bytes on ${topic}`);
+        return;
+      }
+      if (parsed?.kind === 'sealed' && parsed.device !== claim.device)
+        this.#fail('a reading is published under its device', `${claim.device} on ${topic}`);
+      const old = historical === true || topic.endsWith('/historical');
+      this.#reading(claim, old, parsed?.kind === 'batch');
+    }
+  }
+
+  acknowledged(clientId: string, { topic, payload }: BrokerMessage): void {
+    if (!clientId.startsWith(this.#prefix)) return;
+    for (const claim of this.payloads.of(topic, payload)) {
+      if (claim === undefined) continue;
+      this.onAcknowledged?.(claim.bytes);
+      if (this.#acknowledged.has(claim.bytes)) continue;
+      this.#acknowledged.add(claim.bytes);
+      const places = this.#acknowledgedPlaces.get(claim.device);
+      if (places === undefined) this.#acknowledgedPlaces.set(claim.device, new Set([claim.at]));
+      else places.add(claim.at);
+    }
+  }
+
+  #reading({ device, at }: Claim, historical: boolean, batch: boolean): void {
+    this.readings++;
     let published = this.#devices.get(device);
     if (published === undefined) {
-      published = { top: -1, all: new Set() };
+      published = { top: -1, tops: [-1, -1], all: new Set() };
       this.#devices.set(device, published);
     }
     if (published.all.has(at)) {
       this.repeated++;
       return;
     }
-    if (at < published.top && !this.excused(device, ...epochAndSeq(at)))
-      this.#world.fail(
-        new Violation(
-          'readings are published in order',
-          `${device} ${placeText(at)} for the first time after ${placeText(published.top)}`,
-        ),
-      );
     published.all.add(at);
+    const live = this.order === 'live-first';
+    const lane = historical ? 1 : 0;
+    const before = live ? published.tops[lane] : published.top;
+    if (at < before && !(live && batch) && !this.excused(device, ...epochAndSeq(at)))
+      this.#fail(
+        'readings are published in order',
+        `${device} ${placeText(at)} for the first time after ${placeText(before)}`,
+      );
     published.top = Math.max(published.top, at);
+    if (!batch) published.tops[lane] = Math.max(published.tops[lane], at);
   }
 
-  acknowledged(clientId: string, { topic, payload }: BrokerMessage): void {
-    if (!clientId.startsWith(this.#prefix) || !topic.endsWith('/sealed')) return;
-    this.onAcknowledged?.(payload);
-    if (this.#acknowledged.has(payload)) return;
-    this.#acknowledged.add(payload);
-    const [device, at] = this.#place(payload);
-    const places = this.#acknowledgedPlaces.get(device);
-    if (places === undefined) this.#acknowledgedPlaces.set(device, new Set([at]));
-    else places.add(at);
-  }
-
-  #place(payload: Uint8Array): readonly [device: string, at: number] {
-    const known = this.#places.get(payload);
-    if (known !== undefined) return known;
-    const found = this.#read(payload);
-    this.#places.set(payload, found);
-    return found;
-  }
-
-  #read(payload: Uint8Array): readonly [device: string, at: number] {
-    const envelope = this.#envelope;
-    if (isEnvelope(payload) && envelope.parse(payload, 0, payload.length) === '')
-      return [toHex(payload, envelope.idAt, envelope.idAt + 8), place(envelope.epoch, envelope.seq)];
-    const wrapped = isEnvelope(payload) ? undefined : readSdkPayload(payload);
-    const sequence = wrapped && SDK_SEQUENCE.exec(Buffer.from(wrapped.frame).toString('latin1'));
-    if (wrapped === undefined || !sequence) {
-      this.#world.fail(new Violation('what is published is a reading', toHex(payload, 0, payload.length)));
-      return ['', 0];
-    }
-    return [sdkDevice(wrapped.node), place(wrapped.epoch, Number(sequence[1]))];
+  #fail(what: string, details: string): void {
+    this.#world.fail(new Violation(what, details));
   }
 }

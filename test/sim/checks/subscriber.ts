@@ -151,6 +151,12 @@ export class SubscriberCheck {
     }
   }
 
+  /** A reading that was sealed, in the name of a device that it can verify, has been opened. */
+  opened(device: string, at: number): void {
+    if (this.#unopened === 0 && !this.#devices.get(device)?.had.has(at))
+      this.#fail('what was sealed is printed', `${this.name} has opened ${device} ${placeText(at)}`);
+  }
+
   /**
    * All that was opened so far is one batch.
    * @param forged messages in it that nobody sealed, in the name of a device that the keyring has or of none

@@ -233,6 +233,6 @@ class PortSession implements BrokerSession, ClientEvents {
   }
 }
 
-function stored({ topic, payload, retain }: BrokerMessage): Stored {
-  return { topic, payload, retain, qos: 1 };
+function stored({ topic, payload, retain, userProperties }: BrokerMessage): Stored {
+  return { topic, payload, retain, qos: 1, historical: userProperties?.historical === '1' };
 }

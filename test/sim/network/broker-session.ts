@@ -10,6 +10,8 @@ export interface Stored {
   readonly payload: Uint8Array;
   readonly qos: 0 | 1;
   readonly retain: boolean;
+  /** It bears the user property that says so. */
+  readonly historical?: boolean;
 }
 
 /** A QoS 1 message on its way to one client. */

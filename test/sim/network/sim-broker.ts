@@ -12,8 +12,10 @@ import { type ClientEvents, type ClientOptions, MqttConnection, type Server } fr
 import { TopicFilter } from './topic-filter.js';
 
 export interface BrokerObserver {
+  /** An honest client is connected. */
+  connected?(clientId: string): void;
   /** An honest client's message is here. */
-  published?(clientId: string, topic: string, payload: Uint8Array): void;
+  published?(clientId: string, message: Stored): void;
   /** A PUBACK that says yes has reached an honest client. */
   acknowledged?(clientId: string, message: BrokerMessage): void;
   /** A message is handed to an honest client. */
@@ -45,8 +47,11 @@ const SAVE_MS = 600_000;
 export class SimBroker implements Server {
   readonly receiveMaximum: number;
   observer: BrokerObserver;
-  /** What somebody has made up, with the device it claims to be of; '' when it claims none. */
-  readonly forged = new WeakMap<Uint8Array, string>();
+  /**
+   * What somebody has made up, in whole or in part: of each of its readings the device that it claims to be of; '' when it
+   * claims none, undefined when it was sealed so.
+   */
+  readonly forged = new WeakMap<Uint8Array, readonly (string | undefined)[]>();
   /** What honest clients published last. */
   readonly overheard: Stored[] = [];
   readonly #world: World;
@@ -149,6 +154,7 @@ export class SimBroker implements Server {
       this.#sessions.set(clientId, session);
     }
     this.#byConnection.set(connection, session);
+    if (connection.options.honest) this.observer.connected?.(clientId);
     connection.connack(0, present);
     if (present) this.#resumeHalfway(session);
     session.resume(connection);
@@ -158,7 +164,7 @@ export class SimBroker implements Server {
     const { clientId, honest, five } = connection.options;
     const { faults } = this.#world;
     if (honest) {
-      this.observer.published?.(clientId, message.topic, message.payload);
+      this.observer.published?.(clientId, message);
       this.overheard.push(message);
       if (this.overheard.length > 2 * MAX_OVERHEARD) this.overheard.splice(0, MAX_OVERHEARD);
     }
