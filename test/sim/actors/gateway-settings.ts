@@ -31,8 +31,8 @@ export function drawSettings(chance: SeededRandom): GatewaySettings {
       replayPerSecond: one(0, 0, 0, between(5, 200)),
       fetchPerSecond: between(1, 500),
       readingTopic: chance.unit() < 0.2,
-      order: 'oldest-first',
-      batch: false,
+      order: one('oldest-first', 'live-first'),
+      batch: chance.unit() < 0.5,
     },
     quarantine: {
       maxBytes: quarantineBytes,
