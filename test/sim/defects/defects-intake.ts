@@ -223,6 +223,7 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
     budget: 300,
   },
   {
+    // Two bounds: what is taken in by reason, device and day, and how many files there are.
     name: 'quarantine unbounded',
     guarantee: 'the quarantine stays within its quotas',
     edits: [
@@ -230,6 +231,11 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
         file: 'host/intake/quarantine.ts',
         find: "if (obstacle !== '') {",
         replace: "if (obstacle === 'disk') {",
+      },
+      {
+        file: 'host/intake/quarantine.ts',
+        find: 'async #makeRoom() {',
+        replace: 'async #makeRoom() { if (this !== undefined) return;',
       },
     ],
     where: having('attack-link-forge', 'attack-link-flood'),

@@ -56,6 +56,18 @@ export const UPLINK_DEFECTS: readonly Defect[] = [
     budget: 500,
   },
   {
+    name: 'range of the cursor joined over what was not passed',
+    guarantee: PUBLISHED,
+    edits: [
+      {
+        file: 'host/uplink/place.ts',
+        find: 'if (from <= base)',
+        replace: 'if (from <= base + 20)',
+      },
+    ],
+    budget: 200,
+  },
+  {
     name: 'broker that acknowledges nothing is kept',
     guarantee: 'what is receipted arrives',
     edits: [
