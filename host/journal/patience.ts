@@ -10,7 +10,9 @@ const PATIENCE_MS = 120_000;
 const MIN_TRIES = 4;
 /** Longer than any pause between two tries: what is older is another trouble. */
 const FORGET_MS = 300_000;
-const MAX_PROBES = 4;
+/** The oldest segments, and as many spread over all others: damage often comes in neighbours. */
+const OLDEST_PROBES = 4;
+const SPREAD_PROBES = 12;
 const MAX_NOTED = 256;
 const PROBE_BYTES = 512;
 
@@ -63,7 +65,13 @@ export class Patience {
   ): Promise<boolean> {
     const others = segments.filter(first => first !== except);
     // The oldest ones are the least likely to be in the page cache, which a dead medium still shows.
-    for (const first of others.slice(0, MAX_PROBES)) {
+    const later = others.slice(OLDEST_PROBES);
+    const step = Math.max(1, later.length / SPREAD_PROBES);
+    const spread = Array.from(
+      { length: Math.min(SPREAD_PROBES, later.length) },
+      (_, i) => later[Math.floor(i * step)],
+    );
+    for (const first of [...others.slice(0, OLDEST_PROBES), ...spread]) {
       try {
         const file = await storage.open(`${directory}/${segmentName(first)}`, 'read');
         try {

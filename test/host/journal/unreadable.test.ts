@@ -75,6 +75,19 @@ test('a segment of which nothing can be read for minutes is passed over, if othe
   t.true(damages.length > 0);
 });
 
+test('damage in a row: of many segments some sound one says that the others are passed over', async t => {
+  const storage = await small(30);
+  const dead = new Set(segments(storage).slice(1, 8));
+  const clock = new TestClock();
+  const journal = await open(storage, {}, [], clock);
+  storage.upset = (what, _, path): Upset =>
+    what === 'read' && (dead.has(path) || path === segments(storage)[0]) ? 'EIO' : undefined;
+  let keys: string[] = [];
+  // Each of them takes its minutes.
+  for (let i = 0; i < 10 && keys.length === 0; i++) keys = await patiently(journal, clock, []);
+  t.is(keys.length, 30 - 8);
+});
+
 test('errors that pass are not added up', async t => {
   const storage = await small(4);
   const [, second] = segments(storage);
