@@ -30,6 +30,9 @@ export interface DiskWatcher {
 
 const DEFAULT_CAPACITY_BYTES = 64 * 1024 * 1024;
 const MINUTE_MS = 60_000;
+/** A medium that fails here and there, not one that dies: nothing is promised on such a one. */
+const MAX_ROTTEN = 6;
+const MAX_BAD_PAGES = 2;
 
 export class Disk {
   readonly world: World;
@@ -41,6 +44,8 @@ export class Disk {
   /** Mean duration of an fdatasync. */
   readonly syncMs: number;
   powerCuts = 0;
+  #rotten = 0;
+  #badPages = 0;
   readonly #watchers = new Map<string, DiskWatcher[]>();
   #inodes = 0;
   #usedPages = 0;
@@ -222,8 +227,9 @@ export class Disk {
   }
 
   #rot(details: SeededRandom): void {
-    const place = this.#somewhere(details);
+    const place = this.#rotten < MAX_ROTTEN ? this.#somewhere(details) : undefined;
     if (place === undefined) return;
+    this.#rotten++;
     const [file, at] = place;
     const atOnce = details.unit() < 0.5;
     const manner = details.below(3);
@@ -244,8 +250,9 @@ export class Disk {
   }
 
   #losePage(details: SeededRandom): void {
-    const place = this.#somewhere(details);
+    const place = this.#badPages < MAX_BAD_PAGES ? this.#somewhere(details) : undefined;
     if (place === undefined) return;
+    this.#badPages++;
     const [file, at] = place;
     const range = file.lose(at);
     this.world.trace.note(this.name, 'unreadable', `${file.path} [${range.from}, ${range.to})`);
