@@ -127,10 +127,11 @@ class Pass {
     let at = 0;
     let size = 0;
     try {
-      size = await file.size();
       const segments = this.#segments;
       const view = { storage: this.#storage, directory: this.#directory, segments };
       const end = await durableEnd(view, first, file, this.#lines);
+      // Only now: a gateway may be writing it.
+      size = await file.size();
       const last = first === segments[segments.length - 1];
       const limit = segments[this.#index + 1] ?? Number.POSITIVE_INFINITY;
       this.#judge.begin({ first, limit, bound: end.bound, last: end.last });
@@ -159,13 +160,8 @@ class Pass {
     } catch (error) {
       // What a listener throws is not the medium's.
       if (this.#refused) throw error;
-      this.#judge.lost(
-        'io',
-        first,
-        at,
-        Math.max(0, size - at),
-        `can't be read: ${systemCode(error) || String(error)}`,
-      );
+      const detail = `can't be read: ${systemCode(error) || String(error)}`;
+      this.#judge.lost('io', first, at, Math.max(0, size - at), detail);
     } finally {
       await file.close().catch(() => undefined);
     }
@@ -185,20 +181,19 @@ class Pass {
 
   /** Behind the last mark: what a gateway makes of it when it starts. */
   #tailLine(tail: TailReader, line: Scanned, scanner: Scanner): void {
+    const first = this.#segments[this.#index];
     if (line === 'damaged' || line === 'torn' || line === 'blank') {
       this.#judge.torn(scanner);
       tail.hole(scanner.at);
-      if (line !== 'blank')
-        this.#tell(this.#listener.torn?.(tail.summary.segment, scanner.at, scanner.bytes));
+      if (line !== 'blank') this.#torn(first, scanner);
     } else if (line.kind === 'reading' || line.kind === 'gap') {
       this.#inTail = true;
       tail.entry(line, tail.summary.holeAt < 0 && this.#judge.tail(line, scanner));
       this.#inTail = false;
     } else if (line.kind !== 'mark' && !this.#judge.tailHeader(line, scanner)) {
-      this.#torn(this.#segments[this.#index], scanner);
+      this.#torn(first, scanner);
     }
-    if (scanner.feed === 'damaged')
-      this.#torn(this.#segments[this.#index], { at: scanner.at + scanner.bytes - 1, bytes: 1 });
+    if (scanner.feed === 'damaged') this.#torn(first, { at: scanner.at + scanner.bytes - 1, bytes: 1 });
   }
 
   #entry(entry: Entry): void {
@@ -210,7 +205,7 @@ class Pass {
   async #gone(first: number): Promise<void> {
     const left = segmentsIn(await this.#storage.list(this.#directory));
     const oldest = left[0] ?? Number.POSITIVE_INFINITY;
-    if (this.#index === this.#segments.length - 1 && left.some(other => other > first)) {
+    if (this.#index === this.#segments.length - 1) {
       // A new segment into which nothing could be written is taken back.
       this.#passed.removed++;
     } else if (oldest > first) {
