@@ -24,6 +24,8 @@ interface Round {
   /** There has been none since the connection. */
   wanted: boolean;
   suspect: boolean;
+  /** Some were given up without an answer, or with more to come: they are asked for again in the next one. */
+  unfinished: boolean;
   at: number;
   head: number;
   /** At the last status that said drained. */
@@ -61,7 +63,8 @@ export class Tails {
     for (const { tails } of this.#rounds.values()) {
       const tail = tails.get(device);
       if (tail === undefined) continue;
-      if (now - tail.since > DELIVERS_MS) tails.delete(device);
+      // What comes may be what was asked for: there may be more of it.
+      if (tail.asked === undefined && now - tail.since > DELIVERS_MS) tails.delete(device);
       else tail.nextAt = Math.max(tail.nextAt, now + this.#silence());
     }
   }
@@ -87,6 +90,7 @@ export class Tails {
         tails: new Map(),
         wanted: true,
         suspect: false,
+        unfinished: false,
         at: 0,
         head,
         lastHead: head,
@@ -98,9 +102,11 @@ export class Tails {
     if (head - round.lastHead > heard - round.lastHeard) round.suspect = true;
     round.lastHead = head;
     round.lastHeard = heard;
-    if (!gateway.fetch || !(round.wanted || (round.head !== head && this.#due(round, now)))) return;
+    const news = round.head !== head || round.unfinished;
+    if (!gateway.fetch || !(round.wanted || (news && this.#due(round, now)))) return;
     round.wanted = false;
     round.suspect = false;
+    round.unfinished = false;
     round.at = now;
     round.head = head;
     for (const device of devices()) round.tails.set(device, this.#tail(now));
@@ -135,10 +141,10 @@ export class Tails {
 
   /** What a gateway says; `place` is what we lack by now. */
   answered({ key }: Gateway, result: FetchResult, place: Place | undefined, now: number): void {
-    const tails = this.#rounds.get(key)?.tails;
+    const round = this.#rounds.get(key);
     const { device } = result.range;
-    const tail = tails?.get(device);
-    if (tails === undefined || tail === undefined) return;
+    const tail = round?.tails.get(device);
+    if (round === undefined || tail === undefined) return;
     const { last, reached, sent, missing } = result;
     const more = last !== undefined && place !== undefined && compare(place, last) <= 0;
     const coming = missing.some(({ why }) => why === 'queued');
@@ -146,17 +152,18 @@ export class Tails {
     const unread = missing.some(({ why }) => why === 'unread');
     const advanced = place !== undefined && tail.asked !== undefined && compare(place, tail.asked) > 0;
     tail.tries = advanced ? 0 : tail.tries + 1;
-    if (!more || coming || !(stopped || unread || sent > 0) || tail.tries > MAX_TRIES) tails.delete(device);
+    if (!more || coming || !(stopped || unread || sent > 0)) round.tails.delete(device);
+    else if (tail.tries > MAX_TRIES) giveUp(round, device);
     else tail.nextAt = now + (advanced ? 0 : this.#delays.after(tail.tries));
   }
 
   /** A gateway did not answer. */
   unanswered({ key }: Gateway, device: string, now: number): void {
-    const tails = this.#rounds.get(key)?.tails;
-    const tail = tails?.get(device);
-    if (tails === undefined || tail === undefined) return;
+    const round = this.#rounds.get(key);
+    const tail = round?.tails.get(device);
+    if (round === undefined || tail === undefined) return;
     tail.tries++;
-    if (tail.tries > MAX_TRIES) tails.delete(device);
+    if (tail.tries > MAX_TRIES) giveUp(round, device);
     else tail.nextAt = now + this.#delays.after(tail.tries);
   }
 
@@ -171,4 +178,9 @@ export class Tails {
   #silence(): number {
     return this.#delays.between(MIN_SILENCE_MS, MAX_SILENCE_MS);
   }
+}
+
+function giveUp(round: Round, device: string): void {
+  round.tails.delete(device);
+  round.unfinished = true;
 }

@@ -149,3 +149,28 @@ test('one that is not to be asked for, and one that does not answer', t => {
   tails.missed(DEVICES[1], now);
   t.deepEqual(due(now + 20_000), [DEVICES[1]]);
 });
+
+test('what comes because it was asked for does not end the asking (simulation, seed 8076)', t => {
+  const { tails, status, places, due, answer } = setUp();
+  status(10, 0);
+  t.is(due(20_000).length, 3);
+  // A slow gateway takes minutes to send what there is.
+  for (let now = 20_000; now < 200_000; now += 2000) tails.advanced(DEVICES[0], now);
+  places.set(DEVICES[0], [1, 40]);
+  answer(DEVICES[0], 200_000, [1, 80], { sent: 35, reached: [1, 40] });
+  t.deepEqual(due(200_500), [DEVICES[0], ...DEVICES.slice(1)]);
+});
+
+test('given up without an answer, it is asked for again later, though the gateway has nothing new', t => {
+  const { tails, status, due } = setUp();
+  status(10, 0);
+  let now = 0;
+  for (let tries = 0; tries < 20; tries++) {
+    now += 400_000;
+    if (due(now).length === 0) break;
+    for (const id of DEVICES) tails.unanswered(gw, id, now);
+  }
+  t.deepEqual(due(now + 400_000), []);
+  status(10, now + 1000);
+  t.is(due(now + 20_000).length, 3);
+});
