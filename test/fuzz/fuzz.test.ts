@@ -8,7 +8,7 @@ const seed = freshSeed();
 
 for (const { name, properties, slowness = 1 } of targets) {
   for (const property of properties) {
-    test(`${name}: ${property.name}`, async t => {
+    test.serial(`${name}: ${property.name}`, async t => {
       t.log(`SEED=${seed}`);
       const { cases, accepted } = await property.run(CASES / slowness, seed);
       t.true(cases >= CASES / slowness);

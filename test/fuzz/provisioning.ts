@@ -61,6 +61,7 @@ const board = mutated('the answer of a board', {
     const read = decodeBoard(bytes);
     if (read === undefined) return false;
     small(bytes);
+    ensure(read.id === undefined || read.id.length === 8, 'an id of another size');
     ensure(same(encodeBoard(read), bytes), 'encodes otherwise');
     return true;
   },
@@ -87,6 +88,10 @@ const provision = mutated('keys and settings for a board', {
       return false;
     }
     small(bytes);
+    ensure(
+      [read.id, read.chain, read.down].map(part => part.length).join() === '8,32,32',
+      'keys of other sizes',
+    );
     ensure(same(encodeProvision(read), bytes), 'encodes otherwise');
     return true;
   },
@@ -109,6 +114,7 @@ const provisioned = mutated('what a board says of its new keys', {
     const read = decodeProvisioned(bytes);
     if (read === undefined) return false;
     small(bytes);
+    if (read.ok) ensure(read.id.length === 8 && read.check.length === 8, 'id or check of another size');
     ensure(same(encodeProvisioned(read), bytes), 'encodes otherwise');
     return true;
   },

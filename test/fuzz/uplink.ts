@@ -1,4 +1,7 @@
 /** What comes over a broker besides readings: topics, a gateway's status, requests to fetch and what became of them. */
+import { decodeValue } from '../../firmware/seal/index.js';
+import { encodeSdkPayload } from '../../host/journal/payload.js';
+import { payloadsOf } from '../../host/journal/payload-sequence.js';
 import {
   compare,
   decodeFetched,
@@ -15,10 +18,20 @@ import {
   type Place,
 } from '../../host/uplink/fetch/format.js';
 import { decodeStatus, encodeStatus } from '../../host/uplink/status.js';
-import { fetchedTopic, parseTopic, sealedTopic, statusTopic } from '../../host/uplink/topics.js';
+import {
+  batchTopic,
+  fetchedTopic,
+  historicalTopic,
+  parseTopic,
+  sealedTopic,
+  statusTopic,
+} from '../../host/uplink/topics.js';
 import { alteredText } from './alter.js';
 import { ensure, mutated, same, type Target } from './core.js';
+import { CBOR_WORDS } from './mac0.js';
 import { type Dice, words } from './mutate.js';
+import { sdkFrame } from './sdk.js';
+import { sealed } from './values.js';
 
 const NAMES = ['cellar', 'gw-1a2b', 'a.b_c', 'x'];
 const device = (dice: Dice) => Buffer.from(dice.bytes(8)).toString('hex');
@@ -58,6 +71,8 @@ const WORDS = words(
   '#',
   'sovereign/1/',
   '/sealed',
+  '/historical',
+  '/batch/',
   '/status',
   [0xff],
 );
@@ -100,6 +115,8 @@ const topics = mutated('any topic: what it is parsed into makes it again, or it 
       const site = dice.pick(NAMES);
       const topic = dice.pick([
         sealedTopic(site, device(dice)),
+        historicalTopic(sealedTopic(site, device(dice))),
+        batchTopic(site, 'gw'),
         statusTopic(site, 'gw'),
         fetchedTopic(site, 'gw'),
       ]);
@@ -112,10 +129,13 @@ const topics = mutated('any topic: what it is parsed into makes it again, or it 
     const parsed = parseTopic(topic);
     if (parsed === undefined) return false;
     const { kind, site } = parsed;
-    const again =
-      kind === 'sealed'
-        ? sealedTopic(site, parsed.device)
-        : (kind === 'status' ? statusTopic : fetchedTopic)(site, parsed.gateway);
+    if (kind === 'sealed') {
+      const again = sealedTopic(site, parsed.device);
+      ensure(again === topic || historicalTopic(again) === topic, `makes ${again}`);
+      return true;
+    }
+    const make = { batch: batchTopic, status: statusTopic, fetched: fetchedTopic }[kind];
+    const again = make(site, parsed.gateway);
     ensure(again === topic, `makes ${again}`);
     return true;
   },
@@ -242,4 +262,36 @@ const answers = mutated('any answer to that: none, or results that are encoded a
   },
 });
 
-export const uplink: Target = { name: 'uplink', properties: [topics, statuses, requests, answers] };
+const sequences = mutated('any batch: payloads end to end, and a reason where one is none', {
+  pool: dice =>
+    Array.from({ length: 60 }, () => {
+      const payloads: Uint8Array[] = sealed(dice, 1 + dice.below(4)).map(one => one.bytes);
+      if (dice.oneIn(2)) payloads.push(encodeSdkPayload('n', dice.uint(), sdkFrame(dice)));
+      return Buffer.concat(payloads);
+    }),
+  words: CBOR_WORDS,
+  maxBytes: 3000,
+  check(bytes) {
+    let at = 0;
+    let payloads = 0;
+    for (const payload of payloadsOf(bytes)) {
+      if (typeof payload === 'string') return false;
+      ensure(++payloads <= bytes.length && payload.length > 0, `${payloads} payloads`);
+      ensure(same(payload, bytes.subarray(at, at + payload.length)), 'another payload');
+      at += payload.length;
+      // What strict CBOR takes, this must have cut where it ends.
+      const decoded = decodeValue(bytes, at - payload.length, at);
+      ensure(
+        !('fault' in decoded) || !['truncated', 'trailing-bytes'].includes(decoded.fault),
+        'cut elsewhere',
+      );
+    }
+    ensure(at === bytes.length, `ends at ${at} of ${bytes.length}`);
+    return true;
+  },
+});
+
+export const uplink: Target = {
+  name: 'uplink',
+  properties: [topics, sequences, statuses, requests, answers],
+};
