@@ -22,7 +22,7 @@ import type { GatewayPort } from '../network/gateway-port.js';
 import type { DeviceSocket, Direction, LinkConnection } from '../network/link-connection.js';
 import type { SimBroker } from '../network/sim-broker.js';
 import { BrokerAttacker } from './broker-attacker.js';
-import { Forger, flipped, noise } from './forgery.js';
+import { Forger, flipped, noise, tagFlipped } from './forgery.js';
 
 export interface AttackerOptions {
   readonly ports: readonly GatewayPort[];
@@ -170,10 +170,12 @@ export class Attacker {
   #forgedLines(chance: SeededRandom): Uint8Array[] {
     const lines = this.#recorded.up.filter(bytes => bytes[0] === CURLY_BRACKET);
     if (lines.length === 0) return [noise(chance, 200)];
-    const line = Uint8Array.from(lines[chance.below(lines.length)]);
-    const digits = [...line.keys()].filter(i => line[i] >= 0x31 && line[i] <= 0x39);
-    if (digits.length > 0) line[digits[chance.below(digits.length)]] = 0x31 + chance.below(9);
-    return [line];
+    return Array.from({ length: 1 + chance.below(4) }, () => {
+      const line = Uint8Array.from(lines[chance.below(lines.length)]);
+      const digits = [...line.keys()].filter(i => line[i] >= 0x31 && line[i] <= 0x39);
+      if (digits.length > 0) line[digits[chance.below(digits.length)]] = 0x31 + chance.below(9);
+      return line;
+    });
   }
 
   #forgedFrames(chance: SeededRandom): Uint8Array[] {
@@ -183,8 +185,9 @@ export class Attacker {
   }
 
   #forgedFrame(chance: SeededRandom): Uint8Array {
-    const manner = chance.below(5);
+    const manner = chance.below(7);
     if (manner === 0) return this.#frame(this.#forgedReading(chance));
+    if (manner > 4) return this.#alteredReading(chance);
     if (manner === 1) return noise(chance, 400);
     const recorded = this.#recorded[chance.unit() < 0.8 ? 'up' : 'down'];
     const frames = recorded.length === 0 ? [] : framesOf(recorded[chance.below(recorded.length)]);
@@ -194,6 +197,20 @@ export class Attacker {
     if (manner === 2) return this.#frame({ type, body: flipped(chance, body) });
     if (manner === 3) return this.#frame({ type, body: body.subarray(0, chance.below(body.length + 1)) });
     return this.#frame({ type: 1 + chance.below(6), body });
+  }
+
+  /** One that was sent just now, with another tag or otherwise altered. */
+  #alteredReading(chance: SeededRandom): Uint8Array {
+    const readings = this.#recorded.up
+      .slice(-8)
+      .flatMap(framesOf)
+      .filter(({ type }) => type === FrameType.reading);
+    if (readings.length === 0) return noise(chance, 100);
+    const { type, body } = readings[chance.below(readings.length)];
+    return this.#frame({
+      type,
+      body: chance.unit() < 0.7 ? tagFlipped(chance, body) : flipped(chance, body),
+    });
   }
 
   /** A right header, and a key that is none. */

@@ -62,9 +62,9 @@ export class StoreCheck {
   final(sealed: (payload: Uint8Array) => boolean): void {
     for (const file of this.#files(this.#evidence)) {
       if (!file.name.endsWith('.json') || file.destroyed.length > 0) continue;
-      const { refused } = JSON.parse(file.visible.toString('utf8'));
-      if (!sealed(Buffer.from(refused.bytes, 'base64url')))
-        this.#fail('evidence is of what a device has sealed', file.name);
+      const payload = refusedIn(file.visible);
+      if (payload === undefined) this.#fail('evidence is whole', file.name);
+      else if (!sealed(payload)) this.#fail('evidence is of what a device has sealed', file.name);
     }
   }
 
@@ -94,5 +94,14 @@ export class StoreCheck {
 
   #fail(what: string, details: string): void {
     this.#world.fail(new Violation(what, details));
+  }
+}
+
+/** undefined: not what the gateway writes. */
+function refusedIn(file: Buffer): Buffer | undefined {
+  try {
+    return Buffer.from(JSON.parse(file.toString('utf8')).refused.bytes, 'base64url');
+  } catch {
+    return undefined;
   }
 }

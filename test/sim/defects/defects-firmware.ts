@@ -172,6 +172,7 @@ export const FIRMWARE_DEFECTS: readonly Defect[] = [
         replace: "throw new Error('backlog: too small for one envelope'); this.#leave(-1, -1);",
       },
     ],
+    where: having('gateway-away'),
     budget: 100,
   },
   {

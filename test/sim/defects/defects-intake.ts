@@ -160,6 +160,7 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
         replace: 'this.#journal.append(entry); return true;',
       },
     ],
+    where: having('disk-hang', 'disk-outage', 'disk-full'),
     budget: 300,
   },
   {
@@ -185,7 +186,9 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
           positions.synced(entry.epoch, entry.seq, entry.tag8, -1);`,
       },
     ],
-    where: having('disk-full', 'disk-outage'),
+    where: scenario =>
+      having('disk-full', 'disk-outage')(scenario) &&
+      having('gateway-kill-effect', 'gateway-power-cut')(scenario),
     budget: 1000,
   },
   {

@@ -19,6 +19,7 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
         replace: 'for (let i = 0; i < done; i++) batch[i].resolve(); await handler.commit(); }',
       },
     ],
+    where: having('subscriber-kill-effect', 'subscriber-power-cut', 'subscriber-kill'),
     budget: 300,
   },
   {
@@ -43,7 +44,9 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
         replace: 'for (const { resolve } of batch) resolve(',
       },
     ],
-    where: having('disk-eio-sync', 'disk-eio-write', 'disk-enospc', 'disk-outage'),
+    where: scenario =>
+      having('disk-eio-sync', 'disk-eio-write', 'disk-outage')(scenario) &&
+      having('subscriber-kill-effect', 'subscriber-power-cut', 'subscriber-kill')(scenario),
     budget: 300,
   },
   {

@@ -53,6 +53,7 @@ export const UPLINK_DEFECTS: readonly Defect[] = [
         replace: 'if (entries.length === 0) this.#atEnd = true; if (entries.length > 0) {',
       },
     ],
+    where: scenario => !scenario.lively && having('disk-hang', 'disk-slow')(scenario),
     budget: 500,
   },
   {
@@ -65,20 +66,8 @@ export const UPLINK_DEFECTS: readonly Defect[] = [
         replace: 'if (from <= base + 20)',
       },
     ],
+    where: having('gateway-kill', 'gateway-kill-effect', 'gateway-power-cut'),
     budget: 200,
-  },
-  {
-    name: 'broker that acknowledges nothing is kept',
-    guarantee: 'what is receipted arrives',
-    edits: [
-      {
-        file: PUBLISHER,
-        find: 'if (this.#inFlight > 0 && silentMs >= this.#options.acknowledgeTimeoutMs) {',
-        replace: 'if (this.#inFlight > 0 && silentMs >= Number.POSITIVE_INFINITY) {',
-      },
-    ],
-    where: having('broker-stall', 'link-half-open'),
-    budget: 300,
   },
   {
     name: 'both cursor slots in one file',
