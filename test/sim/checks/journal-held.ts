@@ -55,3 +55,11 @@ export function loseUnproven(segments: Iterable<Segment>, destroyed: Inode): voi
   const sound = before.file.destroyed.length === 0;
   for (const { end, held } of before.lines) if (!sound || end > before.marked) held.destroyed = true;
 }
+
+/**
+ * A hole in the newest segment: the mark that proves what lies behind it may be gone or may never come, and of what nobody
+ * proves, nothing behind a hole is taken up.
+ */
+export function loseBehind({ lines }: Segment, from: number): void {
+  for (const { end, held } of lines) if (end > from) held.destroyed = true;
+}

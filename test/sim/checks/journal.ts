@@ -11,7 +11,7 @@ import { Violation } from '../kernel/violation.js';
 import type { World } from '../kernel/world.js';
 import { Chains } from './journal-chains.js';
 import { CursorCheck } from './journal-cursor.js';
-import { type Held, loseUnproven, type Segment, segmentFirst } from './journal-held.js';
+import { type Held, loseBehind, loseUnproven, type Segment, segmentFirst } from './journal-held.js';
 import { agrees, type GapLine, type ReadingLine, readLine, readPayload } from './journal-line.js';
 import { StoreCheck, type StoreLimits } from './journal-stores.js';
 
@@ -341,6 +341,7 @@ export class JournalCheck {
       if (!before) line.held.copies--;
       line.held.destroyed = true;
     }
+    if (segment !== undefined && next === undefined) loseBehind(segment, from);
   }
 
   #after({ first }: Segment): Segment | undefined {
