@@ -95,7 +95,7 @@ const logarithmic = (random: SeededRandom, least: number, most: number) =>
 export function scenarioOf(seed: number, reduction: Reduction = {}): Scenario {
   const random = new SeededRandom(seed);
   // Most are short: what goes on all the time costs as much as what happens.
-  const durationMs = Math.round(10 * MINUTE_MS * 36 ** (random.unit() ** 3));
+  const durationMs = Math.round(4 * MINUTE_MS * 30 ** (random.unit() ** 3));
   const rates = ratesOf(random, durationMs, reduction.off);
   const count = 1 + Math.floor(4 * random.unit() ** 2);
   const readings = logarithmic(random, 25, 250);
