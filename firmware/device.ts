@@ -278,7 +278,9 @@ export class Device implements SessionHandler {
 
   #pollEpoch(nowMs: number): number {
     const { rotation } = this;
-    const due = rotation.due(nowMs, this.quiet);
+    // A loss is named also by a quiet device; in an epoch that is full there is no room for that.
+    const quiet = this.quiet && !(rotation.full && this.retained.losses.unnamed);
+    const due = rotation.due(nowMs, quiet);
     if (due === 'rotate') {
       const records = this.#begin(nowMs, Kind.final);
       records.text(this.#labels.reason, this.#reasons.rotation);
@@ -289,7 +291,7 @@ export class Device implements SessionHandler {
       rotation.start(nowMs);
       this.#sealStart(nowMs, this.#reasons.advance);
     }
-    return rotation.waitMs(nowMs, this.quiet);
+    return rotation.waitMs(nowMs, quiet);
   }
 
   #sample(nowMs: number): number {

@@ -29,6 +29,20 @@ test('the first reading of an epoch says why it began; heartbeats say what lies 
   }
 });
 
+test('a quiet device names its losses also when its epoch is full', t => {
+  const world = new World({ ratePerSecond: 5, limits: { maxEpochReadings: 6 }, backlogBytes: 2_100 });
+  world.linked = false;
+  const { device } = world;
+  const { losses } = device.retained;
+  for (let ms = 0; ms < 60_000 && !(device.rotation.full && losses.unnamed); ms += 10) world.run(10);
+  t.true(device.rotation.full && losses.unnamed);
+  device.quiet = true;
+  world.linked = true;
+  world.settle();
+  t.is(device.retained.count, 0);
+  t.false(losses.unnamed);
+});
+
 test('two boards that began with one memory never seal alike', t => {
   const one = new World({ seed: 1 });
   one.run(1_000);
