@@ -121,6 +121,11 @@ export class JournalCheck {
     return (this.#held.get(key(device, epoch, seq, tag8))?.copies ?? 0) > 0;
   }
 
+  /** At any time, whatever has become of it. */
+  wasDurable(device: string, epoch: number, seq: number, tag8: string): boolean {
+    return this.#held.has(key(device, epoch, seq, tag8));
+  }
+
   /** Whether the medium has destroyed a line of it. */
   isDestroyed(device: string, epoch: number, seq: number): boolean {
     return this.#places.get(`${device}/${epoch}/${seq}`)?.destroyed ?? false;

@@ -63,8 +63,8 @@ export interface DurableJournals {
   receipted(device: string, epoch: number, seq: number, tag8: string): void;
   /** A device has let a reading go because the gateway refuses it. */
   refused?(device: string, epoch: number, seq: number, tag8: string): void;
-  /** The medium has destroyed it. */
-  isDestroyed?(device: string, epoch: number, seq: number): boolean;
+  /** It was in the journal at some time. */
+  wasDurable?(device: string, epoch: number, seq: number, tag8: string): boolean;
 }
 
 /** Where one board's memory stands. A copy of it goes on from there, beside the other. */
@@ -245,9 +245,9 @@ export class Ledger {
     if (place.length === 0)
       throw new Violation('losses are true', `${device} loses ${epoch}:${seq}, which it never sealed`);
     if (refused === undefined) return place;
-    // One that was in the journal and that the medium has destroyed: what the device sends can't be told from a fork.
-    const destroyed = this.journals?.isDestroyed?.(device, epoch, seq) ?? false;
-    if (!this.#forked.has(device) && !destroyed)
+    // One that the journal has, sent again after a restart that forgot the receipt, and too old for the gateway to know.
+    const known = this.journals?.wasDurable?.(device, epoch, seq, refused) ?? false;
+    if (!this.#forked.has(device) && !known)
       throw new Violation('only forks are refused', `${device} ${epoch}:${seq} ${refused}`);
     this.journals?.refused?.(device, epoch, seq, refused);
     return place;
