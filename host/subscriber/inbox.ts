@@ -30,8 +30,8 @@ interface Waiting extends Message {
 }
 
 /** Messages of one batch, and their bytes: bound what repeats after a crash, and the size of a state line. */
-const MAX_BATCH = 1000;
-const MAX_BATCH_BYTES = 256 * 1024;
+export const MAX_BATCH = 1000;
+export const MAX_BATCH_BYTES = 256 * 1024;
 
 export class Inbox {
   readonly #handler: InboxHandler;

@@ -6,6 +6,7 @@ import type { SeededRandom } from '../../../boards/virtual/random.js';
 import type { Digest } from '../../../firmware/seal/index.js';
 import type { KeyringEntry } from '../../../host/keyring/entry.js';
 import type { Broker, BrokerHandler, Log, LogFields } from '../../../host/ports.js';
+import { MAX_BATCH, MAX_BATCH_BYTES } from '../../../host/subscriber/inbox.js';
 import { Subscriber, type SubscriberSink } from '../../../host/subscriber/subscriber.js';
 import { Payloads } from '../checks/payloads.js';
 import type { SubscriberCheck } from '../checks/subscriber.js';
@@ -235,8 +236,7 @@ export class SubscriberMachine {
       },
       flush: () => {
         if (life.over) return new Promise(() => {});
-        const messages = this.#unbatched;
-        this.#unbatched = [];
+        const messages = this.#unbatched.splice(0, batchSize(this.#unbatched));
         const batch = this.#opened(messages);
         for (const message of messages) message.batch = batch;
         return life.effect('sink flush', this.#chance.unit() ** 4 * 20, () => undefined);
@@ -359,4 +359,16 @@ export class SubscriberMachine {
     };
     return { debug: () => {}, info: note, warn: note, error: note };
   }
+}
+
+/** How many of the messages that wait the subscriber takes as one batch. */
+function batchSize(messages: readonly Handed[]): number {
+  let count = 0;
+  let bytes = 0;
+  for (const { payload } of messages) {
+    bytes += payload.length;
+    if (count === MAX_BATCH || (count > 0 && bytes > MAX_BATCH_BYTES)) break;
+    count++;
+  }
+  return count;
 }
