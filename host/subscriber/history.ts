@@ -119,7 +119,7 @@ export class History {
     if (ranges.had.size > MAX_RANGES) ranges.floor = ranges.had.dropLowest();
     const { top } = device;
     if (top !== undefined && (epoch < top.epoch || (epoch === top.epoch && seq < top.seq))) {
-      this.#fill(device, epoch, seq, final);
+      this.#fill(device, id, epoch, seq, final);
       return 'new';
     }
     if (top !== undefined) this.#notice(device, id, top, epoch, seq);
@@ -237,9 +237,21 @@ export class History {
     if (device.gaps.length > MAX_GAPS) this.#listener('forgotten', device.gaps.shift()!);
   }
 
-  #fill(device: Device, epoch: number, seq: number, final: boolean): void {
+  /** Below everything that was had, where nothing is missed: from there on, something may be. */
+  #noticeBelow(device: Device, id: string, epoch: number, seq: number, final: boolean): void {
+    const [from, to] = holesOf(device, undefined)[0] ?? [];
+    if (from === undefined || from[0] !== epoch || from[1] !== seq + 1) return;
+    const flat = device.epochs.get(epoch)!.had.flat();
+    const lowest = Math.min(...device.epochs.keys()) === epoch && flat[0] === seq;
+    if (lowest) this.#notice(device, id, { epoch, seq, final }, ...to);
+  }
+
+  #fill(device: Device, id: string, epoch: number, seq: number, final: boolean): void {
     const at = device.gaps.findIndex(gap => within(gap, epoch, seq));
-    if (at < 0) return;
+    if (at < 0) {
+      this.#noticeBelow(device, id, epoch, seq, final);
+      return;
+    }
     const gap = device.gaps[at];
     this.#changed.add(gap.device);
     const below = { ...gap, toEpoch: epoch, toSeq: seq };

@@ -58,6 +58,22 @@ test('a gap is noticed, shrinks, splits and closes', t => {
   t.is(take(4, 0), 'new'); // earlier than the first, never had: taken, and not a gap
 });
 
+test('a reading from before the first one had: what lies between them is missed', t => {
+  const { events, past } = history();
+  const take = (epoch: number, seq: number, final = false) => past.take(DEVICE, epoch, seq, final, false);
+  take(1, 5);
+  take(1, 6);
+  take(0, 2);
+  t.deepEqual(events, ['noticed 0/3-1/5']);
+  take(0, 1);
+  take(0, 0);
+  t.is(events.length, 1, 'neighbours of what was had');
+  take(0, 3, true);
+  for (let seq = 0; seq < 5; seq++) take(1, seq);
+  t.is(events.at(-1), 'closed 1/4-1/5');
+  t.deepEqual(past.gapsOf(DEVICE), []);
+});
+
 test('the tail of an epoch: lost without its final reading, whole with it', t => {
   const { events, past } = history();
   const take = (epoch: number, seq: number, final = false) => past.take(DEVICE, epoch, seq, final, false);

@@ -93,6 +93,11 @@ export class Disk {
     this.#refusesUntilMs = -1;
   }
 
+  /** Whether it has destroyed anything at rest. */
+  get damaged(): boolean {
+    return this.#rotten + this.#badPages > 0;
+  }
+
   get availableBytes(): number {
     return Math.max(0, this.capacityBytes - this.#filledBytes - this.#usedPages * PAGE_BYTES);
   }
