@@ -2,7 +2,6 @@ import { type Defect, having } from './defect.js';
 
 const FETCHER = 'host/uplink/fetch/fetcher.ts';
 const REPAIR = 'host/subscriber/repair/repair.ts';
-const WATCH = 'host/subscriber/repair/watch.ts';
 const CLOSES = 'what a journal still holds arrives';
 const FINAL = 'a gap is final only when the gateway does not hold it';
 
@@ -62,25 +61,6 @@ export const FETCH_DEFECTS: readonly Defect[] = [
     ],
     where: scenario => !scenario.lively && missing(scenario),
     budget: 100,
-  },
-  {
-    // What is queued comes by itself, and a gateway that has not come so far says so: both are taken for a no.
-    name: 'gap called final too early',
-    guarantee: FINAL,
-    edits: [
-      {
-        file: WATCH,
-        find: 'if (known === undefined) watched.heads.set(key, head);',
-        replace: "if (known === undefined) watched.heads.set(key, 'passed');",
-      },
-      {
-        file: REPAIR,
-        find: "if (part.why === 'queued' || (part.why === 'later' && !passed)) continue;",
-        replace: 'if (!passed && asked === undefined) continue;',
-      },
-    ],
-    where: missing,
-    budget: 300,
   },
   {
     name: 'what the disk refuses for now called lost',

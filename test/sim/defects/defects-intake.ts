@@ -73,13 +73,6 @@ export const INTAKE_DEFECTS: readonly Defect[] = [
     budget: 300,
   },
   {
-    name: 'fork taken for a replay',
-    guarantee: 'a fork leaves evidence',
-    edits: verdict("other: 'fork'", "other: 'replay'"),
-    where: having('board-clone', 'board-restore'),
-    budget: 300,
-  },
-  {
     name: 'MAC of readings not checked in an epoch’s first one',
     guarantee: GATES,
     edits: [{ file: GATE, find: "if (!envelope.verify(mac)) return 'mac';", replace: '' }],

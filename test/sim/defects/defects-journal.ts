@@ -204,13 +204,6 @@ export const JOURNAL_DEFECTS: readonly Defect[] = [
     within: 'journal',
   },
   {
-    name: 'tail copied with every start',
-    guarantee: 'a reading stands in the journal once',
-    edits: [{ file: RECOVERY, find: 'if (base < segments.length - 1) dropKnown(recovered);', replace: '' }],
-    budget: 1000,
-    within: 'journal',
-  },
-  {
     name: 'header’s snapshot behind',
     guarantee: 'a reopened journal knows where each device stands',
     edits: [{ file: LINES, find: 'p.seq', replace: 'Math.max(0, p.seq - 1)' }],

@@ -44,19 +44,6 @@ export const UPLINK_DEFECTS: readonly Defect[] = [
     budget: 50,
   },
   {
-    name: 'wake during a read lost',
-    guarantee: 'what is receipted arrives',
-    edits: [
-      {
-        file: 'host/uplink/read-ahead.ts',
-        find: 'if (entries.length > 0) {',
-        replace: 'if (entries.length === 0) this.#atEnd = true; if (entries.length > 0) {',
-      },
-    ],
-    where: scenario => !scenario.lively && having('disk-hang', 'disk-slow')(scenario),
-    budget: 500,
-  },
-  {
     name: 'range of the cursor joined over what was not passed',
     guarantee: PUBLISHED,
     edits: [
