@@ -33,6 +33,11 @@ export class Job {
   blind = false;
   /** Of those sent, how many were sent for this range. */
   #own = 0;
+  /**
+   * A gap that the journal tells of, until the reading that comes next confirms it: when the one behind the gap was lost
+   * in a crash, what comes next may lie within.
+   */
+  #gap: { to: Place; why: Why } | undefined;
   /** A run of readings that was sent for others while this one waited. */
   #noted: { from: Place; to: Place } | undefined;
 
@@ -54,10 +59,12 @@ export class Job {
     if (entry.kind === 'gap') {
       // What lies between is not accounted for: nobody but the medium can have taken it.
       if (compare(entry.from, this.next) > 0) this.pass(entry.from, this.#silence);
-      this.pass(entry.to, entry.link === JOURNAL_LINK ? this.#silence : 'never');
+      this.#gap = { to: entry.to, why: entry.link === JOURNAL_LINK ? this.#silence : 'never' };
       return false;
     }
     const place: Place = [entry.epoch, entry.seq];
+    this.#confirm(place);
+    if (this.over) return false;
     if (compare(place, this.next) < 0) {
       this.unheard = false;
       this.came(entry);
@@ -113,12 +120,14 @@ export class Job {
 
   /** A segment has been gone through in which the device came as far as `to`. */
   missed(to: Place): void {
+    if (compare(to, this.next) > 0) this.#confirm(to);
     this.pass(to, this.blind ? 'unread' : 'lost');
     this.blind = false;
   }
 
   /** The journal has no more of it. */
   finish(): void {
+    this.#confirm(undefined);
     if (this.range.to !== undefined) this.pass(this.range.to, 'later');
     this.over = true;
   }
@@ -130,6 +139,14 @@ export class Job {
 
   get #silence(): Why {
     return this.blind ? 'unread' : this.unheard ? 'never' : 'lost';
+  }
+
+  /** The device has come as far as `to`: so far, at most, a gap went. */
+  #confirm(to: Place | undefined): void {
+    const gap = this.#gap;
+    if (gap === undefined || (to !== undefined && compare(to, this.next) < 0)) return;
+    this.#gap = undefined;
+    this.pass(earlier(gap.to, to), gap.why);
   }
 
   #reach(place: Place): void {

@@ -84,6 +84,30 @@ test('what the medium has destroyed', async t => {
   );
 });
 
+test('a gap that was journalled although its end was not, and that turns out to be none', async t => {
+  const { uplink, drained, answered, add, heard, ask } = await fetching(t);
+  const one = new TestDevice(1);
+  const all = entries(one, 6);
+  for (const reading of all.slice(0, 3)) await add(reading);
+  await add(gapEntry(one, [1, 3], [2, 0]));
+  for (const reading of all.slice(3)) await add(reading);
+  await add(gapEntry(one, [1, 6], [1, 8]));
+  uplink.start();
+  await drained();
+  heard();
+  await ask([range(one, [1, 3], [2, 0]), range(one, [1, 0], [1, 5]), range(one, [1, 5], [1, 7])]);
+  await answered(1);
+  const said = heard().results.map(({ range, sent, missing }) => [range.from[1], sent, told(missing)]);
+  t.deepEqual(
+    said.sort(([a], [b]) => Number(a) - Number(b)),
+    [
+      [0, 5, []],
+      [3, 3, ['never 1/6-1/8', 'later 1/8-2/0']],
+      [5, 1, ['never 1/6-1/7']],
+    ],
+  );
+});
+
 test('of an epoch that has ended nothing is missing, wherever its end stands', async t => {
   const { uplink, drained, answered, add, heard, ask } = await fetching(t);
   const one = new TestDevice(1);
