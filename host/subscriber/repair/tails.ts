@@ -24,7 +24,7 @@ interface Round {
   /** There has been none since the connection. */
   wanted: boolean;
   suspect: boolean;
-  /** Some were given up without an answer, or with more to come: they are asked for again in the next one. */
+  /** Some were given up without an answer, or with more to come, or since they delivered: the next one asks for them again. */
   unfinished: boolean;
   at: number;
   head: number;
@@ -60,11 +60,11 @@ export class Tails {
 
   /** A reading came that is further than all before of its device. */
   advanced(device: string, now: number): void {
-    for (const { tails } of this.#rounds.values()) {
-      const tail = tails.get(device);
+    for (const round of this.#rounds.values()) {
+      const tail = round.tails.get(device);
       if (tail === undefined) continue;
-      // What comes may be what was asked for: there may be more of it.
-      if (tail.asked === undefined && now - tail.since > DELIVERS_MS) tails.delete(device);
+      // What comes may be what was asked for: there may be more of it. Or what somebody else asked for: so not for good.
+      if (tail.asked === undefined && now - tail.since > DELIVERS_MS) giveUp(round, device);
       else tail.nextAt = Math.max(tail.nextAt, now + this.#silence());
     }
   }

@@ -174,3 +174,14 @@ test('given up without an answer, it is asked for again later, though the gatewa
   status(10, now + 1000);
   t.is(due(now + 20_000).length, 3);
 });
+
+test('one that delivered at first, and may have delivered what others asked for, is asked for later', t => {
+  const { tails, status, due } = setUp();
+  status(10, 0);
+  for (let now = 1000; now < 70_000; now += 2000) tails.advanced(DEVICES[0], now);
+  t.deepEqual(due(70_000 + 20_000), DEVICES.slice(1));
+  status(10, 400_000);
+  t.deepEqual(due(420_000), DEVICES.slice(1));
+  status(10, 700_000);
+  t.is(due(720_000).length, 3);
+});
