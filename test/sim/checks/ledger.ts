@@ -221,7 +221,8 @@ export class Ledger {
     const sealed = this.exact(device, epoch, seq, buffer, from, to);
     if (sealed === undefined)
       throw new Violation('a backlog keeps what was sealed', `${device} ${epoch}:${seq} has other bytes`);
-    this.journals?.receipted(device, epoch, seq, sealed.tag8);
+    // What one copy gave up, the gateway has taken for lost: to the other one, its receipts say the same.
+    if (!sealed.lost || !this.#forked.has(device)) this.journals?.receipted(device, epoch, seq, sealed.tag8);
     if (sealed.receiptedMs >= 0) this.counts.receiptedAgain++;
     else {
       sealed.receiptedMs = this.#world.nowMs;
