@@ -63,11 +63,4 @@ export const UPLINK_DEFECTS: readonly Defect[] = [
     budget: 300,
     within: 'journal',
   },
-  {
-    name: 'cursor without checksum',
-    guarantee: PUBLISHED,
-    edits: [{ file: CURSOR, find: 'text.slice(crcAt) !==', replace: 'crcAt < 0 && text.slice(crcAt) !==' }],
-    budget: 500,
-    within: 'journal',
-  },
 ];
