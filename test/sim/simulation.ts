@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import type { NamedSourceSettings } from '../../firmware/seal/index.js';
-import { comparePlaces } from '../../host/journal/entry.js';
 import { nodeDigest } from '../../host/node/digest.js';
 import { MqttLinkSource } from '../../host/node/mqtt-link.js';
 import { Attacker } from './actors/attacker.js';
@@ -15,6 +14,7 @@ import { deviceKeys, sdkKeys } from './actors/keys.js';
 import { SdkSensor } from './actors/sdk-sensor.js';
 import { SimKeyring } from './actors/sim-keyring.js';
 import { SubscriberMachine } from './actors/subscriber.js';
+import { heldBetween, missingOf, type Range } from './checks/arrival.js';
 import { JournalCheck } from './checks/journal.js';
 import { Ledger } from './checks/ledger.js';
 import { PublishCheck } from './checks/publish-order.js';
@@ -195,34 +195,16 @@ export class Simulation {
   /** Until everything that was sealed before `sinceMs` is where it belongs. */
   async #arrive(sinceMs: number): Promise<void> {
     const { world } = this;
-    let missing = '';
+    let lacking = '';
     let arrived = false;
     const look = () => {
-      missing = this.#missing(sinceMs);
-      arrived = missing === '';
+      lacking = missingOf(this, sinceMs);
+      arrived = lacking === '';
       if (!arrived) world.after(LOOK_MS, look);
     };
     look();
     await world.run(world.nowMs + LIVENESS_MS, () => arrived);
-    if (!arrived) throw new Violation('what was receipted arrives', missing);
-  }
-
-  /** The first thing that is not where it belongs yet; '' when all is. */
-  #missing(sinceMs: number): string {
-    for (const board of this.boards) if (!board.drained(sinceMs)) return `a backlog: ${board.describe()}`;
-    if (!this.gateway.up) return 'the gateway';
-    for (const { key, device, epoch, seq, copies, destroyed } of this.journal.readings()) {
-      if (destroyed) continue;
-      if (!this.published.isAcknowledged(device, epoch, seq)) return `not published: ${key}`;
-      if (copies === 0) continue;
-      for (const { machine, check, disk: own } of this.subscribers) {
-        if (check.has(device, epoch, seq)) continue;
-        // The tail of a sovereign-sdk epoch, held until its device was known: nobody can tell that it was there.
-        if (own.damaged && this.sensors.some(({ id }) => id === device)) continue;
-        return `${key} at ${machine.name}`;
-      }
-    }
-    return '';
+    if (!arrived) throw new Violation('what was receipted arrives', lacking);
   }
 
   #hush(): void {
@@ -333,21 +315,6 @@ export class Simulation {
       this.subscribers.push({ machine, check, disk: own });
     });
   }
-}
-
-type Range = [device: string, fromEpoch: number, fromSeq: number, toEpoch: number, toSeq: number];
-
-/** A reading in a range that the journal has now. */
-function heldBetween(journal: JournalCheck, [device, ...range]: Range): string | undefined {
-  const [fromEpoch, fromSeq, toEpoch, toSeq] = range;
-  for (const held of journal.readings()) {
-    if (held.device !== device || held.copies === 0 || held.destroyed) continue;
-    const { epoch, seq } = held;
-    if (comparePlaces(epoch, seq, fromEpoch, fromSeq) < 0 || comparePlaces(epoch, seq, toEpoch, toSeq) >= 0)
-      continue;
-    return held.key;
-  }
-  return undefined;
 }
 
 export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Outcome> {
