@@ -23,10 +23,10 @@ export function missingOf(parties: Parties, sinceMs: number): string {
   const { boards, gateway, journal, published, subscribers } = parties;
   for (const board of boards) if (!board.drained(sinceMs)) return `a backlog: ${board.describe()}`;
   if (!gateway.up) return 'the gateway';
-  for (const { key, device, epoch, seq, copies, destroyed } of journal.readings()) {
+  for (const { key, device, epoch, seq, copies, destroyed, retired } of journal.readings()) {
     if (destroyed) continue;
     if (!published.isAcknowledged(device, epoch, seq)) return `not published: ${key}`;
-    if (copies === 0) continue;
+    if (copies === 0 || retired) continue;
     for (const { machine, check, disk } of subscribers) {
       if (check.has(device, epoch, seq)) continue;
       if (isSdkTail(parties, device, epoch, seq, check, disk.damaged)) continue;
@@ -61,7 +61,7 @@ export type Range = [device: string, fromEpoch: number, fromSeq: number, toEpoch
 export function heldBetween(journal: JournalCheck, [device, ...range]: Range): string | undefined {
   const [fromEpoch, fromSeq, toEpoch, toSeq] = range;
   for (const held of journal.readings()) {
-    if (held.device !== device || held.copies === 0 || held.destroyed) continue;
+    if (held.device !== device || held.copies === 0 || held.destroyed || held.retired) continue;
     const { epoch, seq } = held;
     if (comparePlaces(epoch, seq, fromEpoch, fromSeq) < 0 || comparePlaces(epoch, seq, toEpoch, toSeq) >= 0)
       continue;

@@ -322,6 +322,8 @@ export class JournalCheck {
       if (segment.marked === 0) this.#offsets.delete(offset);
       if (file.isDestroyed(at - 1, end)) continue;
       held.copies--;
+      // Of an older copy that is left, in a tail that was given up, nobody can tell any more that it is sound.
+      if (offset === held.highest && held.published && offset < passed) held.retired = true;
       if (held.copies > 0) continue;
       if (held.published && offset < passed) held.retired = true;
       else if (held.receipted && !held.destroyed)
