@@ -9,6 +9,8 @@ export interface PoolOptions {
   readonly jobs: number;
   readonly hangMs?: number;
   readonly onOutcome?: (outcome: Outcome, totals: Totals) => void;
+  /** A seed that hung, or ended its process. */
+  readonly onCrash?: (seed: number, details: string) => void;
 }
 
 /** What a worker says of a seed. */
@@ -18,7 +20,8 @@ export interface Said {
 }
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
-const HANG_MS = 120_000;
+/** Of real time, on a machine that may have much else to do. */
+const HANG_MS = 600_000;
 
 export async function runSeeds(options: PoolOptions): Promise<Totals> {
   const totals = noTotals();
@@ -40,6 +43,7 @@ async function work(seeds: Iterator<number>, options: PoolOptions, totals: Total
       child = undefined;
       totals.seeds++;
       totals.failures.push({ seed: next.value, what: 'crash', details: said, crash: true });
+      options.onCrash?.(next.value, said);
       continue;
     }
     addOutcome(totals, said.outcome, said.cpuSeconds);

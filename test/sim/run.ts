@@ -63,6 +63,7 @@ async function many(from: number, runs: number, jobs: number, say: (text: string
   return await runSeeds({
     seeds,
     jobs,
+    onCrash: (seed, details) => say(`seed ${seed}: crash: ${details}`),
     onOutcome(outcome, totals) {
       const { violation } = outcome;
       if (violation !== undefined)
