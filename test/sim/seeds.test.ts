@@ -26,6 +26,11 @@ const SEEDS: Readonly<Record<number, string>> = {
   5001: 'old images, clones, and refusals',
   5160: 'a device whose backlog is full when a copy of it appears',
   5415: 'a final gap of which the journal still held a part',
+  10047: 'five dead segments in a row kept the uplink from ever going on',
+  40074: 'a quiet device whose epoch was full never named its losses, and span',
+  3000008: 'fetch took a journalled gap at its word though its readings came after all',
+  3000714: 'a subscriber did not miss what lay above a reading from before its first one',
+  3001158: 'a subscriber took what others had fetched for a device that delivers, and never asked for its tail',
 };
 const jobs = Math.min(4, availableParallelism());
 
