@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import mqtt from 'mqtt';
 import { parseConfig } from '../../../host/config.js';
@@ -170,9 +169,10 @@ test('the configuration: the uplink’s broker unless another is named', t => {
 test('the device code over a broker into a gateway, both as programs', async t => {
   const mosquitto = await broker(t);
   if (mosquitto === undefined) return;
-  const site = await Site.create({ broker: mosquitto.url, linkPort: await freePort() });
+  const port = await freePort();
+  const links = `mqtt: {}, tcp: { listen: "127.0.0.1:${port}" }`;
+  const site = await Site.create({ broker: mosquitto.url, linkPort: port, links });
   t.teardown(() => site.remove());
-  writeFileSync(site.config, readFileSync(site.config, 'utf8').replace('links:', 'links:\n  mqtt: {}'));
   const gateway = site.program(['gateway']);
   t.teardown(() => gateway.end());
   await gateway.until(() => gateway.errors.includes('gateway-started'), 'a start');
