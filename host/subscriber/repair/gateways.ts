@@ -8,6 +8,8 @@ export interface Gateway {
   online: boolean;
   /** It answers when it is asked for readings. */
   fetch: boolean;
+  /** How often it was heard: one that goes without its will being told stays online for us, and is heard no more. */
+  heard: number;
 }
 
 /** Gateways that are remembered; more are those of somebody who floods the status topic. */
@@ -37,11 +39,12 @@ export class Gateways {
     let gateway = this.#known.get(key);
     if (gateway === undefined) {
       if (this.#known.size >= MAX_GATEWAYS) return undefined;
-      gateway = { key, site, name, online: false, fetch: false };
+      gateway = { key, site, name, online: false, fetch: false, heard: 0 };
       this.#known.set(key, gateway);
       this.#sites.add(site);
     }
     gateway.online = state === 'online';
+    gateway.heard++;
     // One that goes says nothing of it.
     if (status.state === 'online') gateway.fetch = status.fetch === true;
     return gateway;

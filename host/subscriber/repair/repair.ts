@@ -62,6 +62,8 @@ interface Question {
   /** Not answered yet, by what they say. */
   readonly ranges: Map<string, FetchRange>;
   until: number;
+  /** How often the gateway had been heard when it was asked. */
+  readonly heard: number;
 }
 
 const MAX_ASKED = 64;
@@ -253,6 +255,7 @@ export class Repair {
       gateway,
       ranges: new Map(ranges.map(range => [rangeKey(range), range])),
       until: now + ANSWER_MS,
+      heard: gateway.heard,
     };
     const payload = encodeRequest({ id, asker: this.#asker, ranges });
     const refused = () => {
@@ -291,7 +294,9 @@ export class Repair {
   #unanswered(question: Question, now: number): void {
     const { gateway, ranges } = question;
     this.#open.delete(gateway.key);
-    for (const range of ranges.values()) {
+    // A gateway that is gone, as far as anybody hears, may come back with what is missing.
+    const there = gateway.heard > question.heard || question.until === 0;
+    for (const range of there ? ranges.values() : []) {
       for (const watched of this.#within(range)) {
         const asked = askedOf(watched, gateway.key);
         asked.unanswered++;

@@ -211,13 +211,30 @@ test('no answer: asked ten times with growing pauses, then given up, and that is
     answer(asked[i], [], { busy: true, results: [] });
   }
   t.deepEqual(finals, []);
-  clock.advance(20 * 60_000);
+  const pass = (ms: number) => {
+    for (let left = ms; left > 0; left -= 10_000) {
+      clock.advance(10_000);
+      status(1, 1);
+    }
+  };
+  pass(20 * 60_000);
   t.deepEqual(finals, []);
-  clock.advance(60 * 60_000);
+  pass(60 * 60_000);
   t.deepEqual(finals, ['5-9: gw does not answer']);
   t.is(asked.length, 25);
   const pauses = asked.map(({ at }, i) => at - (asked[i - 1]?.at ?? 0));
   t.true(Math.max(...pauses) > 200_000);
+});
+
+test('one that is not heard either may be gone, its will untold: nothing is given up before it comes back', t => {
+  const { clock, asked, finals, repair, status } = setUp();
+  status(1, 1);
+  repair.keep(DEVICE, [gap(5, 9)], 'cellar');
+  status(1, 1);
+  status(1, 1);
+  clock.advance(24 * 3_600_000);
+  t.true(asked.length > 20);
+  t.deepEqual(finals, []);
 });
 
 test('a broker that refuses the request is as good as a gateway that does not answer', t => {

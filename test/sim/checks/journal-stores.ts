@@ -12,8 +12,7 @@ export interface StoreLimits {
 /** Readings of a fork stand in one file, in base64url. */
 const MAX_EVIDENCE_FILE_BYTES = 16 * 1024;
 const MAX_EVIDENCE_FILES = 64;
-/** Pairs that wait for the disk count towards the limits, too: so many, in so short a time. */
-const BURST_FILES = 6;
+/** Pairs that wait for the disk count towards the limits, too: for so long after one was written there may be some. */
 const BURST_MS = 180_000;
 /** A quarantine file ends with the line that fills it, and one more is begun before the oldest goes. */
 const QUARANTINE_SLACK = 2.25;
@@ -23,8 +22,8 @@ export class StoreCheck {
   readonly #disk: Disk;
   readonly #evidence: string;
   readonly #limits: StoreLimits;
-  /** When evidence was written of late, oldest first. */
-  readonly #written: number[] = [];
+  /** When a file of evidence was written last. */
+  #writtenMs = Number.NEGATIVE_INFINITY;
 
   constructor(world: World, disk: Disk, dataDirectory: string, limits: StoreLimits) {
     this.#world = world;
@@ -56,8 +55,7 @@ export class StoreCheck {
       if (file.name.startsWith(device)) own++;
     }
     if (own >= MAX_EVIDENCE_FILES) return;
-    if (own > 0 && this.#written.length >= BURST_FILES && this.#world.nowMs - this.#written[0] < BURST_MS)
-      return;
+    if (own > 0 && this.#world.nowMs - this.#writtenMs < BURST_MS) return;
     if (own > 0 && bytes + MAX_EVIDENCE_FILE_BYTES > this.#limits.evidenceBytes) return;
     this.#fail(
       'evidence is durable before a fork is refused',
@@ -83,8 +81,7 @@ export class StoreCheck {
   }
 
   #evidenceWritten(): void {
-    this.#written.push(this.#world.nowMs);
-    if (this.#written.length > BURST_FILES) this.#written.shift();
+    this.#writtenMs = this.#world.nowMs;
     this.#boundedEvidence();
   }
 

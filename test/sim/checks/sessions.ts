@@ -1,7 +1,7 @@
 /**
- * The gateway speaks to a device only in a session that the device has offered: whatever it sends down a connection bears
- * the nonces of a hello under the device's own key, which answered a challenge of this very connection. Others may keep a
- * device from being heard; nobody takes its place.
+ * The gateway speaks to a device only in a session that the device has offered: whatever it sends bears the nonces of a hello
+ * under the device's own key, which answered one of its challenges. Somebody who carries challenge and hello from one
+ * connection to another is a longer wire, and may keep a device from being heard; nobody takes its place.
  */
 import {
   FrameDecoder,
@@ -25,9 +25,6 @@ const MAX_EPOCH = 20_000;
 
 /** One connection. */
 interface Talk {
-  readonly challenges: Set<string>;
-  /** Nonces of both sides. */
-  readonly offered: Set<string>;
   readonly up: FrameDecoder;
   readonly down: FrameDecoder;
 }
@@ -38,6 +35,9 @@ export class SessionCheck {
   readonly #chain = new KeyChain(nodeDigest);
   readonly #reader = new MessageReader();
   readonly #talks = new WeakMap<LinkConnection, Talk>();
+  readonly #challenges = new Set<string>();
+  /** Nonces of both sides. */
+  readonly #offered = new Set<string>();
 
   constructor(world: World, keys: Iterable<DeviceKeys>) {
     this.#world = world;
@@ -51,36 +51,33 @@ export class SessionCheck {
   #talk(connection: LinkConnection): Talk {
     let talk = this.#talks.get(connection);
     if (talk === undefined) {
-      const made: Talk = {
-        challenges: new Set(),
-        offered: new Set(),
-        up: new FrameDecoder((type, buffer, from, to) => this.#up(made, type, buffer, from, to)),
-        down: new FrameDecoder((type, buffer, from, to) => this.#down(made, type, buffer, from, to)),
+      talk = {
+        up: new FrameDecoder((type, buffer, from, to) => this.#up(type, buffer, from, to)),
+        down: new FrameDecoder((type, buffer, from, to) => this.#down(type, buffer, from, to)),
       };
-      talk = made;
       this.#talks.set(connection, talk);
     }
     return talk;
   }
 
-  #up({ challenges, offered }: Talk, type: number, buffer: Uint8Array, from: number, to: number): void {
+  #up(type: number, buffer: Uint8Array, from: number, to: number): void {
     const reader = this.#reader;
     if (type !== FrameType.up || reader.parseUp(buffer, from, to) !== '' || reader.kind !== UpKind.hello)
       return;
     const keys = this.#keys.get(toHex(buffer, reader.idAt, reader.idAt + ID_BYTES));
     if (keys === undefined || reader.epoch > MAX_EPOCH) return;
-    if (!challenges.has(toHex(buffer, reader.gwNonceAt, reader.gwNonceAt + NONCE_BYTES))) return;
+    if (!this.#challenges.has(toHex(buffer, reader.gwNonceAt, reader.gwNonceAt + NONCE_BYTES))) return;
     const mac = nodeDigest.hmac(this.#chain.up(keys.chain(reader.epoch)));
-    if (reader.verify(mac)) offered.add(this.#nonces(buffer));
+    if (reader.verify(mac)) this.#offered.add(this.#nonces(buffer));
   }
 
-  #down({ challenges, offered }: Talk, type: number, buffer: Uint8Array, from: number, to: number): void {
+  #down(type: number, buffer: Uint8Array, from: number, to: number): void {
     const reader = this.#reader;
     if (type === FrameType.challenge) {
       if (reader.parseChallenge(buffer, from, to) !== '') return;
-      challenges.add(toHex(buffer, reader.gwNonceAt, reader.gwNonceAt + NONCE_BYTES));
+      this.#challenges.add(toHex(buffer, reader.gwNonceAt, reader.gwNonceAt + NONCE_BYTES));
     } else if (type === FrameType.down && reader.parseDown(buffer, from, to) === '') {
-      if (offered.has(this.#nonces(buffer))) return;
+      if (this.#offered.has(this.#nonces(buffer))) return;
       const device = toHex(buffer, reader.idAt, reader.idAt + ID_BYTES);
       this.#world.fail(
         new Violation('a session is what a device has offered', `of ${device}, kind ${reader.kind}`),
