@@ -204,6 +204,7 @@ for (const n of [1, 2, 3, 4]) {
     const trouble = { drop: 0.05, duplicate: 0.05, corrupt: 0.05, reorder: 0.05 };
     const world = new World({ seed, trouble, ratePerSecond: 10, backlogSectors: 12, syncMs: 40 });
     const durable = new Set<string>();
+    const givenUp = new Set<string>();
     const note = () => {
       const { backlog } = world;
       for (let i = 0; i < kept(world) && backlog.select(i); i++) {
@@ -220,6 +221,11 @@ for (const n of [1, 2, 3, 4]) {
         continue;
       } catch (error) {
         if (!(error instanceof PowerCut)) throw error;
+        // The oldest was being given up, for want of room: it is marked, and nobody is there any more to tell.
+        const { backlog } = world;
+        if (error.stack?.includes('Retained.#lose') && backlog.count > 0 && backlog.select(0)) {
+          givenUp.add(`${backlog.epoch}:${backlog.seq}`);
+        }
       }
       for (;;) {
         try {
@@ -244,7 +250,7 @@ for (const n of [1, 2, 3, 4]) {
     const arrived = new Set(accepted.map(({ epoch, seq }) => `${epoch}:${seq}`));
     const lost = new Set(world.lost.map(([epoch, seq]) => `${epoch}:${seq}`));
     t.deepEqual(
-      [...durable].filter(name => !arrived.has(name) && !lost.has(name)),
+      [...durable].filter(name => !arrived.has(name) && !lost.has(name) && !givenUp.has(name)),
       [],
     );
     t.is(world.device.retained.count, 0);
