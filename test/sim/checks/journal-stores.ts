@@ -12,8 +12,9 @@ export interface StoreLimits {
 /** Readings of a fork stand in one file, in base64url. */
 const MAX_EVIDENCE_FILE_BYTES = 16 * 1024;
 const MAX_EVIDENCE_FILES = 64;
-/** Pairs that wait for the disk count towards the limits, too: for so long after one was written there may be some. */
-const BURST_MS = 180_000;
+/** Pairs that wait for the disk count towards the limits, too: when so many were written in so short a time. */
+const BURST_FILES = 2;
+const BURST_MS = 1000;
 /** A quarantine file ends with the line that fills it, and one more is begun before the oldest goes. */
 const QUARANTINE_SLACK = 2.25;
 
@@ -22,8 +23,8 @@ export class StoreCheck {
   readonly #disk: Disk;
   readonly #evidence: string;
   readonly #limits: StoreLimits;
-  /** When a file of evidence was written last. */
-  #writtenMs = Number.NEGATIVE_INFINITY;
+  /** When evidence was written of late, oldest first. */
+  readonly #written: number[] = [];
 
   constructor(world: World, disk: Disk, dataDirectory: string, limits: StoreLimits) {
     this.#world = world;
@@ -55,7 +56,10 @@ export class StoreCheck {
       if (file.name.startsWith(device)) own++;
     }
     if (own >= MAX_EVIDENCE_FILES) return;
-    if (own > 0 && this.#world.nowMs - this.#writtenMs < BURST_MS) return;
+    const burst = this.#written.length >= BURST_FILES && this.#world.nowMs - this.#written[0] < BURST_MS;
+    if (own > 0 && burst) return;
+    const recent = this.#world.nowMs - (this.#written.at(-1) ?? Number.NEGATIVE_INFINITY) < BURST_MS;
+    if (own >= MAX_EVIDENCE_FILES / 2 && recent) return;
     if (own > 0 && bytes + MAX_EVIDENCE_FILE_BYTES > this.#limits.evidenceBytes) return;
     this.#fail(
       'evidence is durable before a fork is refused',
@@ -81,7 +85,8 @@ export class StoreCheck {
   }
 
   #evidenceWritten(): void {
-    this.#writtenMs = this.#world.nowMs;
+    this.#written.push(this.#world.nowMs);
+    if (this.#written.length > BURST_FILES) this.#written.shift();
     this.#boundedEvidence();
   }
 

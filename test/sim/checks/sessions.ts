@@ -1,6 +1,6 @@
 /**
  * The gateway speaks to a device only in a session that the device has offered: whatever it sends bears the nonces of a hello
- * under the device's own key, which answered one of its challenges. Somebody who carries challenge and hello from one
+ * under the device's own key, which answered a challenge of this very connection. Somebody who carries challenge and hello from one
  * connection to another is a longer wire, and may keep a device from being heard; nobody takes its place.
  */
 import {
@@ -25,6 +25,7 @@ const MAX_EPOCH = 20_000;
 
 /** One connection. */
 interface Talk {
+  readonly challenges: Set<string>;
   readonly up: FrameDecoder;
   readonly down: FrameDecoder;
 }
@@ -51,9 +52,11 @@ export class SessionCheck {
   #talk(connection: LinkConnection): Talk {
     let talk = this.#talks.get(connection);
     if (talk === undefined) {
+      const challenges = new Set<string>();
       talk = {
+        challenges,
         up: new FrameDecoder((type, buffer, from, to) => this.#up(type, buffer, from, to)),
-        down: new FrameDecoder((type, buffer, from, to) => this.#down(type, buffer, from, to)),
+        down: new FrameDecoder((type, buffer, from, to) => this.#down(challenges, type, buffer, from, to)),
       };
       this.#talks.set(connection, talk);
     }
@@ -71,13 +74,16 @@ export class SessionCheck {
     if (reader.verify(mac)) this.#offered.add(this.#nonces(buffer));
   }
 
-  #down(type: number, buffer: Uint8Array, from: number, to: number): void {
+  #down(challenges: Set<string>, type: number, buffer: Uint8Array, from: number, to: number): void {
     const reader = this.#reader;
     if (type === FrameType.challenge) {
       if (reader.parseChallenge(buffer, from, to) !== '') return;
-      this.#challenges.add(toHex(buffer, reader.gwNonceAt, reader.gwNonceAt + NONCE_BYTES));
+      const nonce = toHex(buffer, reader.gwNonceAt, reader.gwNonceAt + NONCE_BYTES);
+      challenges.add(nonce);
+      this.#challenges.add(nonce);
     } else if (type === FrameType.down && reader.parseDown(buffer, from, to) === '') {
-      if (this.#offered.has(this.#nonces(buffer))) return;
+      const nonce = toHex(buffer, reader.gwNonceAt, reader.gwNonceAt + NONCE_BYTES);
+      if (challenges.has(nonce) && this.#offered.has(this.#nonces(buffer))) return;
       const device = toHex(buffer, reader.idAt, reader.idAt + ID_BYTES);
       this.#world.fail(
         new Violation('a session is what a device has offered', `of ${device}, kind ${reader.kind}`),
