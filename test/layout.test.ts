@@ -141,6 +141,7 @@ const IMPORTED_IN: Record<string, readonly string[]> = {
   yaml: ['host/config', 'host/keyring/file.ts'],
   zod: ['host/config', 'host/config.ts', 'host/keyring/file.ts'],
   commander: ['host/cli'],
+  'prom-client': ['host/metrics'],
 };
 
 test('every effect is imported in one place', t => {
