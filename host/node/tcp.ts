@@ -3,8 +3,8 @@
  * in crowds costs at most what the options allow; it never slows the others down.
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import { Fault, systemCode } from '../fault.js';
 import type { Link, LinkHandler, LinkSource, Log } from '../ports.js';
+import { listenFault } from './listen-fault.js';
 
 export interface TcpOptions {
   readonly host: string;
@@ -162,30 +162,4 @@ class TcpLink implements Link {
     this.handler = undefined;
     handler?.closed(reason);
   }
-}
-
-function listenFault({ host, port, setting }: TcpOptions, error: Error): Fault {
-  const code = systemCode(error);
-  if (code === 'EADDRINUSE')
-    return new Fault(
-      'port-taken',
-      `port ${port} on ${host} is taken by another program`,
-      `stop that program (\`ss -ltnp 'sport = :${port}'\` names it) or choose another port in ${setting}`,
-      error,
-    );
-  if (code === 'EACCES')
-    return new Fault(
-      'port-forbidden',
-      `port ${port} on ${host} may not be opened by this user`,
-      `choose a port from 1024 up in ${setting}`,
-      error,
-    );
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return new Fault(
-      'address-unknown',
-      `${host} is not an address of this machine`,
-      `give an address of this machine in ${setting}, or 0.0.0.0 for all of them`,
-      error,
-    );
-  return new Fault('listen-failed', `cannot listen on ${host}:${port}: ${error.message}`, '', error);
 }
