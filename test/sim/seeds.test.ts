@@ -30,6 +30,8 @@ const SEEDS: Readonly<Record<number, string>> = {
   40074: 'a quiet device whose epoch was full never named its losses, and span',
   3000008: 'fetch took a journalled gap at its word though its readings came after all',
   3000714: 'a subscriber did not miss what lay above a reading from before its first one',
+  5015696:
+    'pairs of a fork that waited for a full disk counted towards the share of their device, and failed',
   3001158:
     'a subscriber took what others had fetched for a device that delivers, and never asked for its tail',
 };

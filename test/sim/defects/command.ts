@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import type { Defect } from './defect.js';
 import { DEFECTS } from './defects.js';
 import { HINTS } from './hints.js';
@@ -14,8 +15,11 @@ const TABLE = /(<!-- table -->\n)[\s\S]*(<!-- end of table -->)/;
 
 /** @returns the exit status: 0 when every defect that was looked at is caught */
 export async function defectsCommand(args: readonly string[]): Promise<number> {
-  const update = args.includes('--update');
-  const parts = args.filter(arg => !arg.startsWith('--'));
+  const { values, positionals: parts } = parseArgs({
+    args: [...args],
+    options: { update: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
   const chosen = DEFECTS.filter(({ name }) => parts.length === 0 || parts.some(part => name.includes(part)));
   const pool = new Pool(2);
   const found = new Map<string, Catch>();
@@ -30,7 +34,7 @@ export async function defectsCommand(args: readonly string[]): Promise<number> {
   );
   const missed = [...found.values()].filter(({ seed }) => seed === undefined).length;
   say(`${chosen.length} defects, ${chosen.length - missed} caught`);
-  if (update) record(found);
+  if (values.update) record(found);
   return missed === 0 ? 0 : 1;
 }
 

@@ -48,7 +48,7 @@ export const HINTS: Readonly<Record<string, number>> = {
   'positions forgotten at a restart': 2,
   'recovered tail receipted before it is durable': 314,
   'fork evidence not durable before the refusal': 18,
-  'fork evidence not synced': 25,
+  'fork evidence not synced': 58,
   'name of fork evidence not synced': 2,
   'quarantine unbounded': 10,
   'unsynchronised gateway gives the time': 11,

@@ -321,7 +321,10 @@ class Machine {
       const entries = await reader.next(16).catch(() => []);
       // An error on reading the cursor may have sent it back behind what is still there.
       if (damages.length > 0 && !this.check.damaged && storage.errors.size === 0)
-        throw new Violation('no damage is reported where there is none', JSON.stringify(damages[0]));
+        throw new Violation(
+          'no damage is reported where there is none',
+          JSON.stringify({ ...damages[0], copy: undefined }),
+        );
       if (this.#stop === undefined) return;
       if (entries.length === 0) {
         await pause(3000);
