@@ -145,6 +145,7 @@ const IMPORTED_IN: Record<string, readonly string[]> = {
   zod: ['host/config', 'host/config.ts', 'host/keyring/file.ts'],
   commander: ['host/cli'],
   'prom-client': ['host/metrics'],
+  'age-encryption': ['host/backup/age.ts'],
 };
 
 test('every effect is imported in one place', t => {
