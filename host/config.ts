@@ -9,6 +9,7 @@ import { conflicts } from './config/conflicts.js';
 import { settingsList } from './config/devices.js';
 import { type Problem, pathText, problemsFault, readDocument } from './config/document.js';
 import { type ConfigDocument, configSchema, LISTEN } from './config/schema.js';
+import { isLoopback } from './config/web.js';
 
 export interface Config {
   /** Absolute. */
@@ -24,6 +25,10 @@ export interface Config {
   /** Absent: nothing is published; the journal alone grows. */
   readonly uplink?: UplinkConfig;
   readonly quarantine: QuarantineConfig;
+  /** Absent: none are served. */
+  readonly metrics?: MetricsConfig;
+  /** Absent: there is no page. */
+  readonly web?: WebConfig;
   /** What the sources of devices are told, by the device's id or name. */
   readonly devices: ReadonlyMap<string, readonly NamedSourceSettings[]>;
   readonly log: { readonly level: LogLevel };
@@ -116,6 +121,26 @@ export interface QuarantineConfig {
   readonly reserveBytes: number;
 }
 
+export interface MetricsConfig {
+  readonly listen: ListenAddress;
+  /** Told one by one. */
+  readonly maxDevices: number;
+}
+
+/** The page. */
+export interface WebConfig {
+  readonly listen: ListenAddress;
+  readonly token?: string;
+  /** Absolute, like `cert` and `key`; `readWebAccess` reads them. */
+  readonly tokenFile?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** Nothing is shown without the token: other machines reach it, and nobody said that this does not matter. */
+  readonly guarded: boolean;
+  /** Names of this machine, beside its addresses and its own host name. */
+  readonly names: readonly string[];
+}
+
 export const MAX_CONFIG_BYTES = 256 * 1024;
 
 /**
@@ -139,7 +164,7 @@ export function parseConfig(text: string, file: string): Config {
 }
 
 function assemble(document: ConfigDocument, file: string): Config {
-  const { links, uplink } = document;
+  const { links, uplink, metrics, web } = document;
   const absolute = (path: string) => resolve(dirname(file), path);
   return {
     file,
@@ -166,6 +191,8 @@ function assemble(document: ConfigDocument, file: string): Config {
       },
     }),
     quarantine: document.quarantine,
+    ...(metrics && { metrics: { ...metrics, listen: address(metrics.listen) } }),
+    ...(web && { web: webConfig(web, absolute) }),
     devices: new Map(
       Object.entries(document.devices).map(([device, { sources }]) => [device, settingsList(sources)]),
     ),
@@ -206,6 +233,20 @@ function mqttLink(
     ...brokerOf(own?.broker ?? '', own ?? mqtt, absolute),
     maxDevices,
     maxUnauthenticated: Math.min(mqtt.maxUnauthenticated, maxDevices),
+  };
+}
+
+function webConfig(web: NonNullable<ConfigDocument['web']>, absolute: (path: string) => string): WebConfig {
+  const { token, tokenFile, cert, key, insecure, names } = web;
+  const listen = address(web.listen);
+  return {
+    listen,
+    ...(token !== undefined && { token }),
+    ...(tokenFile !== undefined && { tokenFile: absolute(tokenFile) }),
+    ...(cert !== undefined && { cert: absolute(cert) }),
+    ...(key !== undefined && { key: absolute(key) }),
+    guarded: !insecure && !isLoopback(listen.host),
+    names,
   };
 }
 

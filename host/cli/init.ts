@@ -144,6 +144,12 @@ uplink:
 #   evidenceBytes: 16777216       # of forks, which are kept apart
 #   reserveBytes: 67108864        # below so much free disk, nothing is kept here
 
+# What it says of itself for Prometheus or VictoriaMetrics, at http://127.0.0.1:9090/metrics. No secrets, but whoever
+# reaches the address can read it.
+metrics:
+  listen: 127.0.0.1:9090
+  # maxDevices: 1000              # told one by one; the totals are of all
+
 # log:
 #   level: info                   # debug, info, warn or error
 `;

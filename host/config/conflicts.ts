@@ -2,6 +2,7 @@
 import { deviceConflicts } from './devices.js';
 import { type Path, pathText, valueAt } from './document.js';
 import { configSchema } from './schema.js';
+import { webConflicts } from './web.js';
 
 export interface Conflict {
   readonly path: Path;
@@ -34,12 +35,15 @@ export function conflicts(raw: unknown): Conflict[] {
     pending > connections,
     `maxUnauthenticated (${pending}) must not be above maxConnections (${connections})`,
   );
-  const listens = [valueAt(raw, [...tcp, 'listen']), valueAt(raw, ['links', 'sdk', 'listen'])];
-  check(
-    ['links', 'sdk', 'listen'],
-    listens[0] !== undefined && listens[0] === listens[1] && !String(listens[0]).endsWith(':0'),
-    'must differ from links.tcp.listen; give each listener a port of its own',
-  );
+  for (const [index, listener] of LISTENERS.entries()) {
+    const address = valueAt(raw, [...listener, 'listen']);
+    const taken = LISTENERS.slice(0, index).find(other => valueAt(raw, [...other, 'listen']) === address);
+    check(
+      [...listener, 'listen'],
+      address !== undefined && taken !== undefined && !String(address).endsWith(':0'),
+      `must differ from ${pathText([...(taken ?? []), 'listen'])}; give each listener a port of its own`,
+    );
+  }
 
   const mqtt = ['links', 'mqtt'];
   const devices = number([...mqtt, 'maxDevices'], 1024);
@@ -95,8 +99,12 @@ export function conflicts(raw: unknown): Conflict[] {
   brokerConflicts(['uplink'], raw, check, has);
   brokerConflicts(['links', 'mqtt'], raw, check, has);
   deviceConflicts(raw, check);
+  webConflicts(raw, check);
   return found;
 }
+
+/** Sections with a `listen`. */
+const LISTENERS: readonly Path[] = [['links', 'tcp'], ['links', 'sdk'], ['web'], ['metrics']];
 
 const BROKER_KEYS = [
   'protocol',

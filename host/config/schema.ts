@@ -107,6 +107,24 @@ const quarantine = z.strictObject({
   reserveBytes: whole(0, 1024 * GiB, ' bytes').default(64 * MiB),
 });
 
+const metrics = z.strictObject({
+  listen: listen('127.0.0.1:9090'),
+  maxDevices: whole(0, 4096, ' devices').default(1000),
+});
+
+const web = z.strictObject({
+  listen: listen('127.0.0.1:8480'),
+  token: text('a text of 16 to 256 signs without spaces', /^[!-~]{16,256}$/).optional(),
+  tokenFile: file('/etc/sovereign/web-token').optional(),
+  cert: file('/etc/sovereign/web.pem').optional(),
+  key: file('/etc/sovereign/web.key').optional(),
+  insecure: flag().default(false),
+  names: z
+    .array(text('a host name such as gateway.lan', /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/))
+    .max(16, { error: 'at most 16 names' })
+    .default([]),
+});
+
 const levels = ['debug', 'info', 'warn', 'error'] as const;
 
 const links = z.strictObject({
@@ -140,6 +158,8 @@ export const configSchema = z.strictObject({
   journal: journal.prefault({}),
   uplink: uplink.optional(),
   quarantine: quarantine.prefault({}),
+  metrics: metrics.optional(),
+  web: web.optional(),
   devices: devices.default({}),
   log: z
     .strictObject({ level: z.enum(levels, { error: `one of ${levels.join(', ')}` }).default('info') })
