@@ -8,7 +8,7 @@
  *
  * What has not been acknowledged by the broker yet is not sent here: it comes by itself.
  */
-import type { DamageListener, DevicePosition, Entry } from '../../journal/entry.js';
+import type { DamageListener, DeviceEntry, DevicePosition, Entry } from '../../journal/entry.js';
 import type { Snapshot } from '../../journal/snapshots.js';
 import type { Clock, Timer } from '../../ports.js';
 import { type Mark, sealedMessage } from '../messages.js';
@@ -27,6 +27,8 @@ export interface Archive {
   readonly segments: readonly number[];
   /** Last durable reading of each device. */
   readonly positions: ReadonlyMap<string, DevicePosition>;
+  /** Found at open and waiting to be durable again, while the disk refuses: they are published once they are. */
+  readonly recovering: readonly Entry[];
   /** Where devices stood when a segment began; incomplete when it has gone. */
   snapshot(first: number): Promise<Snapshot>;
   reader(
@@ -151,9 +153,13 @@ export class Fetcher {
   #endOf(job: Job): boolean {
     const last = this.#ports.archive.positions.get(job.device);
     if (last !== undefined && compare(job.next, [last.epoch, last.seq]) <= 0) return false;
-    job.finish();
+    job.finish(this.#rest(job));
     this.#settle(job);
     return true;
+  }
+
+  #rest({ device }: Job): 'later' | 'queued' {
+    return this.#ports.archive.recovering.some(entry => entry.kind !== 'handover' && entry.device === device) ? 'queued' : 'later';
   }
 
   /** The segment with the first reading that the range still lacks, or one before it. */
@@ -265,7 +271,7 @@ export class Fetcher {
     return jobs;
   }
 
-  async #offer(entry: Entry, jobs: Map<string, Job[]>, passed: boolean): Promise<void> {
+  async #offer(entry: DeviceEntry, jobs: Map<string, Job[]>, passed: boolean): Promise<void> {
     const asking = jobs.get(entry.device);
     if (asking === undefined) return;
     const wanting = asking.filter(job => job.take(entry, passed));
@@ -322,7 +328,7 @@ export class Fetcher {
     for (const job of all(jobs)) {
       const last = this.#ports.archive.positions.get(job.device);
       if (last !== undefined) job.pass(after(last), 'queued');
-      job.finish();
+      job.finish(this.#rest(job));
       this.#settle(job);
     }
   }

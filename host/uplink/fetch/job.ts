@@ -1,5 +1,5 @@
 /** One range that somebody asked for, and what has become of it so far. */
-import { type DevicePosition, type Entry, JOURNAL_LINK, type ReadingEntry } from '../../journal/entry.js';
+import { type DeviceEntry, type DevicePosition, JOURNAL_LINK, type ReadingEntry } from '../../journal/entry.js';
 import { isEnvelope } from '../../journal/payload.js';
 import {
   compare,
@@ -54,7 +54,7 @@ export class Job {
    * Follows an entry of its device; returns whether it is to be sent.
    * @param passed it has been published
    */
-  take(entry: Entry, passed: boolean): boolean {
+  take(entry: DeviceEntry, passed: boolean): boolean {
     if (this.over) return false;
     if (entry.kind === 'gap') {
       // What lies between is not accounted for: nobody but the medium can have taken it.
@@ -125,10 +125,13 @@ export class Job {
     this.blind = false;
   }
 
-  /** The journal has no more of it. */
-  finish(): void {
+  /**
+   * The journal has no more of it.
+   * @param rest what is said of the rest: `queued` while readings of its device wait to be durable again
+   */
+  finish(rest: 'later' | 'queued'): void {
     this.#confirm(undefined);
-    if (this.range.to !== undefined) this.pass(this.range.to, 'later');
+    if (this.range.to !== undefined) this.pass(this.range.to, rest);
     this.over = true;
   }
 

@@ -20,9 +20,10 @@ export async function fetching(
   more: Partial<UplinkOptions> = {},
   segmentBytes = 2500,
   storage: Storage = new NodeStorage(),
+  existing?: string,
 ) {
-  const directory = await mkdtemp(join(tmpdir(), 'fetch-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const directory = existing ?? (await mkdtemp(join(tmpdir(), 'fetch-')));
+  if (existing === undefined) t.teardown(() => rm(directory, { recursive: true, force: true }));
   const log = new TestLog();
   const journal = await Journal.open(
     { storage, clock: realClock, log },

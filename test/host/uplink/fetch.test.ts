@@ -1,4 +1,8 @@
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
 import test from 'ava';
+import { NodeStorage } from '../../../host/node/storage.js';
+import type { StorageFile } from '../../../host/ports.js';
 import type { FetchRange, Place } from '../../../host/uplink/fetch/format.js';
 import { entries, fetching, gapEntry, sequences } from './fetch-support.js';
 import { TestDevice } from './support.js';
@@ -81,4 +85,41 @@ test('what is not held is told with the reason', async t => {
     [0, 1, 8, 9, 15, 16, 27, 28, 29],
   );
   t.true(journal.segments.length > 2);
+});
+
+class RefusingStorage extends NodeStorage {
+  refuses = true;
+
+  override open(path: string, mode: 'read' | 'update' | 'create'): Promise<StorageFile> {
+    const refused = this.refuses && mode === 'create' && path.endsWith('.jsonl');
+    return refused
+      ? Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }))
+      : super.open(path, mode);
+  }
+}
+
+test('what was found at open and can’t be made durable again yet is still to come, not unheard of', async t => {
+  const before = await fetching(t);
+  const device = new TestDevice(1);
+  const [first, ...rest] = entries(device, 4);
+  await before.add(first, ...rest);
+  const killed = join(before.directory, 'killed');
+  await cp(join(before.directory, 'journal'), join(killed, 'journal'), { recursive: true });
+
+  const storage = new RefusingStorage();
+  const after = await fetching(t, {}, 2500, storage, killed);
+  t.is(after.journal.recovering.length, 1); // the last batch: nothing says that it was synced
+  after.uplink.start();
+  await after.drained();
+  after.heard();
+  await after.ask([{ device: device.id, from: [1, 0], to: [1, 4] }]);
+  await after.answered(1);
+  const [{ sent, missing }] = after.heard().results;
+  t.is(sent, 3);
+  t.deepEqual(missing, [{ from: [1, 3], to: [1, 4], why: 'queued' }]);
+
+  storage.refuses = false;
+  for (let tries = 0; after.journal.recovering.length > 0 && tries < 2000; tries++) await after.settle(50);
+  await after.drained();
+  t.is(after.heard().sealed.length, 1);
 });
