@@ -136,6 +136,17 @@ uplink:
 #     sources:
 #       temperature: { periodMs: 10000, threshold: 0.1, maxIntervalMs: 600000 }
 
+# The page, in a browser on this machine: http://127.0.0.1:8480. Without this section there is none.
+web:
+  listen: 127.0.0.1:8480
+  # tokenFile: web-token          # for example: 16 to 256 signs; with it the page may also pause, drain and release
+  # To be reached from other machines, listen on 0.0.0.0:8480 and give a token and a certificate; it then shows nothing
+  # without the token.
+  # cert: web.pem                 # for example
+  # key: web.key                  # for example
+  # names: [gateway.lan]          # for example: what it is asked for by, beside its addresses and the host's name
+  # insecure: false               # true: other machines may see the page without token and TLS
+
 # quarantine:                     # bytes that failed a gate, for looking at
 #   maxBytes: 67108864
 #   perReasonBytes: 8388608

@@ -1,0 +1,143 @@
+/**
+ * The fleet as the page shows it, told by changes: a thousand devices are half a megabyte, and most of that stays as it is
+ * from one second to the next. Asked for once for all who look, and by nobody while nobody looks.
+ */
+import type { CallHandlers, DeviceDetail } from '../control/calls.js';
+import type { Clock, Log, Timer } from '../ports.js';
+import type { FleetChange, FleetDevice, FleetItem, FleetStatus, FleetValue } from './messages.js';
+
+/** One who looks. */
+export interface FleetViewer {
+  readonly pendingBytes: number;
+  /** @param json a `FleetItem` */
+  tell(json: string): void;
+}
+
+const MIN_PERIOD_MS = 1000;
+const MAX_PERIOD_MS = 15_000;
+/** So many times as long as the telling took nothing is told, so that it costs the gateway a small share of its time. */
+const REST = 30;
+/** A viewer with more than this unread is left out, and told everything once he has read it. */
+const MAX_PENDING_BYTES = 128 * 1024;
+const MAX_VALUES = 4;
+const MAX_VALUE_CHARS = 48;
+
+export class FleetFeed {
+  readonly #ports: { readonly clock: Clock; readonly log: Log };
+  readonly #handlers: Pick<CallHandlers, 'status' | 'devices'>;
+  /** Each with whether he knows the state as it was told last. */
+  readonly #viewers = new Map<FleetViewer, { current: boolean }>();
+  #status: FleetStatus | undefined;
+  #devices: ReadonlyMap<string, FleetDevice> = new Map();
+  #timer: Timer | undefined;
+  #asking = false;
+
+  constructor(
+    ports: { readonly clock: Clock; readonly log: Log },
+    handlers: Pick<CallHandlers, 'status' | 'devices'>,
+  ) {
+    this.#ports = ports;
+    this.#handlers = handlers;
+  }
+
+  /** Tells him everything at once, and then what changes, until the function that it returns is called. */
+  join(viewer: FleetViewer): () => void {
+    const first = this.#viewers.size === 0;
+    this.#viewers.set(viewer, { current: false });
+    if (first && !this.#asking) void this.#ask();
+    else if (!first) this.#tell([], []);
+    return () => {
+      this.#viewers.delete(viewer);
+      if (this.#viewers.size > 0) return;
+      this.#timer?.cancel();
+      this.#status = undefined;
+      this.#devices = new Map();
+    };
+  }
+
+  async #ask(): Promise<void> {
+    const { clock, log } = this.#ports;
+    const begunMs = clock.monotonic();
+    this.#asking = true;
+    try {
+      const { devices: told, links: _, ...status } = await this.#handlers.status({});
+      const { devices } = await this.#handlers.devices({});
+      if (this.#viewers.size > 0) this.#update(status, devices);
+    } catch (error) {
+      log.error('web-fleet-failed', { error: String(error) });
+    }
+    this.#asking = false;
+    if (this.#viewers.size === 0) return;
+    const rest = REST * (clock.monotonic() - begunMs);
+    this.#timer = clock.after(Math.min(Math.max(rest, MIN_PERIOD_MS), MAX_PERIOD_MS), () => void this.#ask());
+  }
+
+  #update(status: FleetStatus, details: readonly DeviceDetail[]): void {
+    const before = this.#devices;
+    const devices = new Map<string, FleetDevice>();
+    const changes: FleetChange[] = [];
+    for (const detail of details) {
+      const was = before.get(detail.id);
+      const device = shown(detail, was);
+      devices.set(device.id, device);
+      const change = difference(was, device);
+      if (change !== undefined) changes.push(change);
+    }
+    const gone = [...before.keys()].filter(id => !devices.has(id));
+    this.#status = status;
+    this.#devices = devices;
+    this.#tell(changes, gone);
+  }
+
+  #tell(devices: readonly FleetChange[], gone: readonly string[]): void {
+    const status = this.#status;
+    if (status === undefined) return;
+    let changes: string | undefined;
+    let whole: string | undefined;
+    for (const [viewer, state] of this.#viewers) {
+      if (viewer.pendingBytes > MAX_PENDING_BYTES) {
+        state.current = false;
+      } else if (state.current) {
+        changes ??= encode({ status, whole: false, devices, gone });
+        viewer.tell(changes);
+      } else {
+        whole ??= encode({ status, whole: true, devices: [...this.#devices.values()], gone: [] });
+        viewer.tell(whole);
+        state.current = true;
+      }
+    }
+  }
+}
+
+const encode = (item: FleetItem) => JSON.stringify(item);
+
+/** A heartbeat says nothing about what is measured: the values before it stay. */
+function shown({ last, ...status }: DeviceDetail, was: FleetDevice | undefined): FleetDevice {
+  const values = last === undefined || last.kind !== undefined ? was?.values : readable(last.records);
+  return values === undefined || values.length === 0 ? status : { ...status, values };
+}
+
+function readable(records: NonNullable<DeviceDetail['last']>['records']): FleetValue[] {
+  return records
+    .filter(({ vd }) => vd === undefined)
+    .slice(0, MAX_VALUES)
+    .map(record =>
+      record.vs === undefined ? record : { ...record, vs: record.vs.slice(0, MAX_VALUE_CHARS) },
+    );
+}
+
+/** Of two states of one device; undefined when they are the same. */
+export function difference(was: FleetDevice | undefined, now: FleetDevice): FleetChange | undefined {
+  if (was === undefined) return now;
+  const change: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(now))
+    if (!same(was[key as keyof FleetDevice], value)) change[key] = value;
+  for (const key of Object.keys(was)) if (!(key in now)) change[key] = null;
+  return Object.keys(change).length === 0 ? undefined : { id: now.id, ...change };
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return (
+    a === b || (typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b))
+  );
+}

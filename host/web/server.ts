@@ -1,0 +1,108 @@
+/** The page of the gateway: its files, and what it shows and does over a WebSocket. */
+import type { Digest } from '../../firmware/seal/index.js';
+import type { ControlHandlers } from '../control/calls.js';
+import type { Clock, Log } from '../ports.js';
+import { type AssetFiles, Assets, refusal } from './assets.js';
+import { FleetFeed } from './fleet.js';
+import { Guard, TokenCheck } from './guard.js';
+import type { Hello } from './messages.js';
+import type { HttpHandler, HttpRequest, HttpResponse, HttpSource, MessageSocket } from './ports.js';
+import { Viewer, type ViewerPorts } from './viewer.js';
+
+export interface WebPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly digest: Digest;
+  readonly source: HttpSource;
+  readonly files: AssetFiles;
+}
+
+export interface WebOptions {
+  /** For what changes something, and for looking too where `guarded`. */
+  readonly token?: string;
+  /** Nothing is shown without the token. */
+  readonly guarded: boolean;
+  /** Names of this machine, beside its addresses. */
+  readonly names: readonly string[];
+}
+
+const SOCKET_PATH = '/socket';
+/** Pages without the token where it is needed to see anything: they keep nobody out who has it. */
+const MAX_LOCKED = 8;
+
+export class WebServer {
+  readonly #source: HttpSource;
+  readonly #handler: HttpHandler;
+
+  constructor(
+    ports: WebPorts,
+    options: WebOptions,
+    facts: Pick<Hello, 'version' | 'site' | 'gateway'>,
+    handlers: ControlHandlers,
+  ) {
+    const { clock, log, digest } = ports;
+    const { token, guarded, names } = options;
+    this.#source = ports.source;
+    this.#handler = new Pages(new Guard(names), new Assets(digest, ports.files), {
+      clock,
+      log,
+      handlers,
+      fleet: new FleetFeed({ clock, log }, handlers),
+      ...(token !== undefined && { token: new TokenCheck(digest, token) }),
+      hello: { ...facts, open: guarded ? 'nothing' : 'read', token: token !== undefined },
+    });
+  }
+
+  /** @throws Fault when it can't listen */
+  start(): Promise<void> {
+    return this.#source.start(this.#handler);
+  }
+
+  stop(): Promise<void> {
+    return this.#source.stop();
+  }
+}
+
+class Pages implements HttpHandler {
+  readonly #guard: Guard;
+  readonly #assets: Assets;
+  readonly #ports: ViewerPorts;
+  readonly #viewers = new Set<Viewer>();
+
+  constructor(guard: Guard, assets: Assets, ports: ViewerPorts) {
+    this.#guard = guard;
+    this.#assets = assets;
+    this.#ports = ports;
+  }
+
+  request(request: HttpRequest): HttpResponse {
+    return this.#guard.isOurs(request) ? this.#assets.answer(request) : this.#strangeName(request);
+  }
+
+  upgrade(request: HttpRequest): HttpResponse | ((socket: MessageSocket) => Viewer) {
+    if (request.path !== SOCKET_PATH) return refusal(404, `the WebSocket is at ${SOCKET_PATH}`);
+    if (!this.#guard.isOurs(request)) return this.#strangeName(request);
+    if (!this.#guard.isOurPage(request)) {
+      this.#ports.log.warn('web-origin-refused', {
+        peer: request.peer,
+        origin: (request.header('origin') ?? '').slice(0, 200),
+      });
+      return refusal(403, 'only the page of this gateway may open this; programs use its control socket');
+    }
+    if ([...this.#viewers].filter(({ locked }) => locked).length >= MAX_LOCKED)
+      return refusal(503, 'too many pages wait for a token');
+    return socket => {
+      const viewer = new Viewer(this.#ports, socket, request.peer, ended => this.#viewers.delete(ended));
+      this.#viewers.add(viewer);
+      return viewer;
+    };
+  }
+
+  #strangeName(request: HttpRequest): HttpResponse {
+    const name = request.host.slice(0, 200);
+    return refusal(
+      421,
+      `this gateway is not known as ${JSON.stringify(name)}: ask for it by its address, or add the name to web.names in its configuration`,
+    );
+  }
+}
