@@ -1,0 +1,96 @@
+/** `/metrics` over HTTP. A gateway whose address is taken does its work all the same, and listens once it is free. */
+import type { NodeStatus } from '../control/status.js';
+import { Fault } from '../fault.js';
+import type { Clock, Log, Timer } from '../ports.js';
+import type { HttpRequest, HttpResponse, HttpSource } from '../web/ports.js';
+import type { Family } from './family.js';
+import { families, METRICS_CONTENT_TYPE, metricsText } from './text.js';
+
+export interface MetricsPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** `host/node/http.ts` on a real machine. */
+  readonly source: HttpSource;
+}
+
+const PATH = '/metrics';
+/** Whoever asks more often gets what was said before: a scrape is made of the state of every device. */
+const FRESH_MS = 1000;
+const RETRY_MS = 30_000;
+
+export class MetricsServer {
+  readonly #ports: MetricsPorts;
+  readonly #families: readonly Family[];
+  readonly #status: () => Promise<NodeStatus>;
+  #said: { readonly at: number; readonly text: Promise<string> } | undefined;
+  #retry: Timer | undefined;
+  #starting: Promise<void> = Promise.resolve();
+  #stopped = false;
+  #problem = '';
+
+  /** @param maxDevices how many are told one by one */
+  constructor(ports: MetricsPorts, maxDevices: number, status: () => Promise<NodeStatus>) {
+    this.#ports = ports;
+    this.#families = families(maxDevices);
+    this.#status = status;
+  }
+
+  /** Resolves after the first attempt. */
+  start(): Promise<void> {
+    this.#starting = this.#listen();
+    return this.#starting;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#retry?.cancel();
+    await this.#starting;
+    await this.#ports.source.stop();
+  }
+
+  async #listen(): Promise<void> {
+    const { source, clock, log } = this.#ports;
+    try {
+      await source.start({ request: request => this.#answer(request) });
+      this.#problem = '';
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      const { code, message, remedy } = error;
+      if (message !== this.#problem) log.error('metrics-unavailable', { code, error: message, remedy });
+      this.#problem = message;
+      if (!this.#stopped) this.#retry = clock.after(RETRY_MS, () => void this.start());
+    }
+  }
+
+  async #answer({ method, path }: HttpRequest): Promise<HttpResponse> {
+    if (path !== PATH) return plain(404, `metrics stand at ${PATH}`);
+    if (method !== 'GET' && method !== 'HEAD')
+      return plain(405, 'expected GET or HEAD', { Allow: 'GET, HEAD' });
+    return { status: 200, headers: headers(METRICS_CONTENT_TYPE), body: await this.#text() };
+  }
+
+  #text(): Promise<string> {
+    const now = this.#ports.clock.monotonic();
+    if (this.#said === undefined || now - this.#said.at >= FRESH_MS) {
+      const text = this.#status().then(status => metricsText(this.#families, status));
+      this.#said = { at: now, text };
+      // A failure is told to whom it concerns, and to nobody after.
+      text.catch(() => {
+        this.#said = undefined;
+      });
+    }
+    return this.#said.text;
+  }
+}
+
+const headers = (type: string) => ({
+  'Content-Type': type,
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+});
+
+const plain = (status: number, text: string, more: Readonly<Record<string, string>> = {}): HttpResponse => ({
+  status,
+  headers: { ...headers('text/plain; charset=utf-8'), ...more },
+  body: `${text}\n`,
+});
