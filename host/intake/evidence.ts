@@ -117,6 +117,7 @@ export class Evidence {
     ) {
       if (this.#proven.has(record.device)) {
         this.#beyond++;
+        this.#log.debug('fork-beyond', { device: record.device, evidence: name });
         return Promise.resolve('full');
       }
       // What is there proves enough once it is there: the first is still being written, and may fail.

@@ -305,7 +305,10 @@ export class GatewayMachine {
       const { trace } = this.#world;
       if (trace.on) trace.note(this.name, `${level} ${event}`, fields && JSON.stringify(fields));
     };
-    return { debug: () => {}, info: note('info'), warn: note('warn'), error: note('error') };
+    const debug = (event: string, fields?: LogFields) => {
+      if (event === 'fork-beyond') this.#options.check?.beyond(String(fields?.evidence));
+    };
+    return { debug, info: note('info'), warn: note('warn'), error: note('error') };
   }
 
   #jump(details: SeededRandom): void {

@@ -201,7 +201,7 @@ export class SubscriberMachine {
       },
     );
     this.#unusable = 0;
-    this.#compareState(directory);
+    if (!this.#compareState(directory)) return; // and is started again
     this.#subscriber = subscriber;
     await subscriber.run();
   }
@@ -210,8 +210,11 @@ export class SubscriberMachine {
     return `/state-${this.wipes}`;
   }
 
-  /** The state file has just been written anew, as a snapshot of what was restored. */
-  #compareState(path: string): void {
+  /**
+   * The state file has just been written anew, as a snapshot of what was restored.
+   * @returns false: a part of it has rotted since, so nobody can tell what the process remembers
+   */
+  #compareState(path: string): boolean {
     const directory = this.#options.disk.find(path);
     const names = directory?.kind === 'directory' ? [...directory.entries.keys()] : [];
     const name = names
@@ -219,11 +222,13 @@ export class SubscriberMachine {
       .sort()
       .at(-1);
     const file = name === undefined ? undefined : this.#options.disk.find(`${path}/${name}`);
-    if (file?.kind !== 'file') return;
+    if (file?.kind !== 'file') return true;
+    if (file.destroyed.length > 0) return false;
     const state = readState(file.visible.toString());
     if (state.held > this.#maxHeld)
       this.#world.fail(new Violation('held envelopes are bounded', `${this.name} holds ${state.held}`));
     this.check.restored(state);
+    return true;
   }
 
   #sink(life: Life): SubscriberSink {

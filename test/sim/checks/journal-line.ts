@@ -38,12 +38,19 @@ export interface DeviceLine {
   readonly tag8: string;
 }
 
+export interface HandoverLine {
+  readonly kind: 'handover';
+  readonly offset: number;
+  readonly from: string;
+  readonly to: string;
+}
+
 export interface MarkLine {
   readonly kind: 'mark';
   readonly synced: number;
 }
 
-export type JournalLine = ReadingLine | GapLine | HeaderLine | DeviceLine | MarkLine;
+export type JournalLine = ReadingLine | GapLine | HandoverLine | HeaderLine | DeviceLine | MarkLine;
 
 const CLOSE = /^,"c":"([0-9a-f]{8})"\}$/;
 const CLOSE_CHARS = 16;
@@ -59,6 +66,8 @@ export function readLine(text: string): JournalLine | undefined {
   if (line.b !== undefined) return reading(line);
   if (line.from !== undefined)
     return { kind: 'gap', offset: line.o, device: line.d, from: line.from, to: line.to };
+  if (line.handover !== undefined)
+    return { kind: 'handover', offset: line.o, from: line.handover.from, to: line.handover.to };
   if (line.journal !== undefined) return { kind: 'header', first: line.first, previous: line.prev };
   if (line.s !== undefined) return { kind: 'mark', synced: line.s };
   return { kind: 'device', device: line.d, epoch: line.e, seq: line.q, tag8: line.g };

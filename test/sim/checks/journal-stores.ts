@@ -11,10 +11,6 @@ export interface StoreLimits {
 
 /** Readings of a fork stand in one file, in base64url. */
 const MAX_EVIDENCE_FILE_BYTES = 16 * 1024;
-const MAX_EVIDENCE_FILES = 64;
-/** Pairs that wait for the disk count towards the limits, too: when so many were written in so short a time. */
-const BURST_FILES = 2;
-const BURST_MS = 1000;
 /** A quarantine file ends with the line that fills it, and one more is begun before the oldest goes. */
 const QUARANTINE_SLACK = 2.25;
 
@@ -23,8 +19,8 @@ export class StoreCheck {
   readonly #disk: Disk;
   readonly #evidence: string;
   readonly #limits: StoreLimits;
-  /** When evidence was written of late, oldest first. */
-  readonly #written: number[] = [];
+  /** Pairs beyond the limits, which those that wait for the disk count towards: what is there proves enough. */
+  readonly #beyond = new Set<string>();
 
   constructor(world: World, disk: Disk, dataDirectory: string, limits: StoreLimits) {
     this.#world = world;
@@ -33,36 +29,32 @@ export class StoreCheck {
     this.#evidence = `${dataDirectory}/evidence`;
     const quarantine = `${dataDirectory}/quarantine`;
     disk.watch(quarantine, { written: (_file, from, to) => this.#bounded(quarantine, to - from) });
-    disk.watch(this.#evidence, { written: () => this.#evidenceWritten() });
+    disk.watch(this.#evidence, { written: () => this.#boundedEvidence() });
   }
 
   hasEvidence(device: string, epoch: number, seq: number, tag8: string): boolean {
-    const name = `${device}-${epoch}-${seq}-${tag8}.json`;
+    const name = evidenceName(device, epoch, seq, tag8);
     for (const file of this.#files(this.#evidence)) {
       if (file.name === name && file.durableLinks > 0 && file.confirmedSize === file.size) return true;
     }
     return false;
   }
 
+  /** The gateway says that it only counts this pair. */
+  beyond(evidence: string): void {
+    this.#beyond.add(evidence);
+  }
+
   refused(device: string, epoch: number, seq: number, tag8: string): void {
     if (this.hasEvidence(device, epoch, seq, tag8)) return;
-    let files = 0;
-    let bytes = 0;
     let own = 0;
-    for (const file of this.#files(this.#evidence)) {
-      if (file.durableLinks === 0) continue;
-      files++;
-      bytes += file.size;
-      if (file.name.startsWith(device)) own++;
-    }
-    // As many again may wait for the disk, and fail after they have counted.
-    if (own >= MAX_EVIDENCE_FILES / 2) return;
-    const burst = this.#written.length >= BURST_FILES && this.#world.nowMs - this.#written[0] < BURST_MS;
-    if (own > 0 && burst) return;
-    if (own > 0 && bytes + MAX_EVIDENCE_FILE_BYTES > this.#limits.evidenceBytes) return;
+    for (const file of this.#files(this.#evidence))
+      if (file.durableLinks > 0 && file.name.startsWith(device)) own++;
+    const name = evidenceName(device, epoch, seq, tag8);
+    if (own > 0 && this.#beyond.has(name)) return;
     this.#fail(
       'evidence is durable before a fork is refused',
-      `${device} ${epoch}:${seq} ${tag8}, ${files} files of ${bytes} bytes`,
+      `${device} ${epoch}:${seq} ${tag8}, ${own} others`,
     );
   }
 
@@ -81,12 +73,6 @@ export class StoreCheck {
     for (const file of this.#files(directory)) bytes += file.size;
     const limit = this.#limits.maxBytes * QUARANTINE_SLACK;
     if (bytes > limit) this.#fail('the quarantine is bounded', `${bytes} bytes of ${this.#limits.maxBytes}`);
-  }
-
-  #evidenceWritten(): void {
-    this.#written.push(this.#world.nowMs);
-    if (this.#written.length > BURST_FILES) this.#written.shift();
-    this.#boundedEvidence();
   }
 
   #boundedEvidence(): void {
@@ -118,4 +104,8 @@ function refusedIn(file: Buffer): Buffer | undefined {
   } catch {
     return undefined;
   }
+}
+
+function evidenceName(device: string, epoch: number, seq: number, tag8: string): string {
+  return `${device}-${epoch}-${seq}-${tag8}.json`;
 }

@@ -106,6 +106,11 @@ export class JournalCheck {
     this.#stores.refused(device, epoch, seq, tag8);
   }
 
+  /** The gateway says that it only counts this pair of a fork. */
+  beyond(evidence: string): void {
+    this.#stores.beyond(evidence);
+  }
+
   /** The broker acknowledges a message on a sealed topic. */
   published(payload: Uint8Array): void {
     const held = this.#find(payload);
@@ -231,10 +236,14 @@ export class JournalCheck {
   #line(segment: Segment, text: string, at: number, end: number): void {
     const line = readLine(text);
     this.lines++;
-    if (line === undefined) segment.ended = true;
+    // A write that failed ends a segment; a line that rots while the segment is written does not.
+    if (line === undefined) segment.ended = !segment.file.isDestroyed(at - 1, end);
     else if (line.kind === 'reading') this.#reading(segment, line, text, at, end);
     else if (line.kind === 'gap') this.#gap(segment, line);
-    else if (line.kind === 'mark') this.#mark(segment, line.synced);
+    else if (line.kind === 'handover') {
+      segment.offsets.push(line.offset);
+      this.#offset(line.offset, `hand-over to ${line.to}`);
+    } else if (line.kind === 'mark') this.#mark(segment, line.synced);
     else if (line.kind === 'device') {
       const { device, epoch, seq, tag8 } = line;
       if (!this.damaged && !this.#held.has(key(device, epoch, seq, tag8)))
