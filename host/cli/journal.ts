@@ -14,6 +14,7 @@ import {
   damageObject,
   damageText,
   faultText,
+  handoverText,
   lossObject,
   lossText,
   repairObject,
@@ -177,6 +178,7 @@ function inUse(error: unknown, data: string): unknown {
 }
 
 function asJson(entry: Entry, describer: Describer): Record<string, unknown> {
+  if (entry.kind === 'handover') return { ...entry };
   const { kind, offset, at, link, device } = entry;
   if (entry.kind === 'gap') return { kind, offset, at, link, device, from: entry.from, to: entry.to };
   const { epoch, seq, final, bytes } = entry;
@@ -189,8 +191,10 @@ function asJson(entry: Entry, describer: Describer): Record<string, unknown> {
 }
 
 function asLine(entry: Entry, describer: Describer): string {
-  const { offset, at, link, device } = entry;
+  const { offset, at } = entry;
   const time = new Date(at).toISOString();
+  if (entry.kind === 'handover') return `${offset} ${time} ${handoverText(entry)}`;
+  const { link, device } = entry;
   if (entry.kind === 'gap') return printable(`${offset} ${time} ${lossText(entry)} (${link})`);
   const { epoch, seq, bytes } = entry;
   return printable(`${offset} ${time} ${device} ${epoch}.${seq} ${describer.text(bytes)} (${link})`);

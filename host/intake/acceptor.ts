@@ -14,7 +14,7 @@ import {
   type Verdict,
   whereOf,
 } from '../../firmware/seal/index.js';
-import type { Entry, ReadingEntry } from '../journal/entry.js';
+import type { DeviceEntry, Entry, ReadingEntry } from '../journal/entry.js';
 import type { KeyCache } from '../keyring/chains.js';
 import type { Clock } from '../ports.js';
 import type { Device } from './devices.js';
@@ -23,7 +23,7 @@ import type { Evidence, EvidenceOutcome } from './evidence.js';
 /** The journal as the intake uses it. */
 export interface IntakeJournal {
   /** false: it takes nothing at the moment. */
-  append(entry: Entry): boolean;
+  append(entry: DeviceEntry): boolean;
   /** Durable entries from an offset on. */
   reader(fromOffset: number): { next(maxEntries: number): Promise<Entry[]>; close(): Promise<void> };
 }
@@ -57,7 +57,7 @@ export class Acceptor {
     from: number,
     to: number,
     link: string,
-    hello: Holding,
+    hello: Holding | undefined,
   ): Verdict | 'busy' {
     const { positions } = device;
     const position = positions.tentative;

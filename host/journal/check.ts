@@ -32,6 +32,7 @@ export interface WalkSummary {
   /** Durable ones. */
   readings: number;
   gaps: number;
+  handovers: number;
   firstOffset: number;
   lastOffset: number;
   /** Behind the last sound line, the tail's too. */
@@ -81,7 +82,16 @@ export async function walk(
 
 class Walker {
   readonly summary: WalkSummary = {
-    ...{ segments: 0, bytes: 0, readings: 0, gaps: 0, firstOffset: -1, lastOffset: -1, endOffset: 1 },
+    ...{
+      segments: 0,
+      bytes: 0,
+      readings: 0,
+      gaps: 0,
+      handovers: 0,
+      firstOffset: -1,
+      lastOffset: -1,
+      endOffset: 1,
+    },
     ...{ damages: 0, damagedBytes: 0, noted: 0, losses: 0, oldLosses: 0, lostReadings: 0, lostDevices: 0 },
     ...{ uncountedLosses: 0, unknowns: 0, unprovenBytes: 0, tail: undefined, removed: 0 },
   };
@@ -111,7 +121,8 @@ class Walker {
     if (summary.firstOffset < 0) summary.firstOffset = offset;
     summary.lastOffset = offset;
     if (kind === 'reading') summary.readings++;
-    else summary.gaps++;
+    else if (kind === 'gap') summary.gaps++;
+    else summary.handovers++;
     return told ? told.then(() => this.#listener.entry?.(entry)) : this.#listener.entry?.(entry);
   }
 

@@ -37,7 +37,27 @@ export interface GapEntry {
   offset: number;
 }
 
-export type Entry = ReadingEntry | GapEntry;
+/**
+ * Here the journal of another gateway goes on, which this one was restored from (`sovereign restore`). What stands before it
+ * is that gateway's, up to the backup; what that gateway has taken in after the backup stands nowhere in this journal.
+ */
+export interface HandoverEntry {
+  kind: 'handover';
+  /** When it was restored, Unix ms. */
+  at: number;
+  /** Names of the gateways: the one that was backed up, and this one. */
+  from: string;
+  to: string;
+  /** When the backup was taken, Unix ms of the old gateway. */
+  backupAt: number;
+  /** The offset that the old gateway would have given next. */
+  next: number;
+  offset: number;
+}
+
+/** What speaks of a device. */
+export type DeviceEntry = ReadingEntry | GapEntry;
+export type Entry = DeviceEntry | HandoverEntry;
 
 /** The link name of gaps that a reader reports because the medium lost lines. */
 export const JOURNAL_LINK = 'journal';
@@ -109,6 +129,21 @@ export type DamageListener = (damage: Damage) => void;
  * out. A million readings a second take 142 years to get there.
  */
 export const MAX_OFFSET = 2 ** 52;
+
+/**
+ * Offsets of one era: from a multiple of this up to the next. A journal begins in era 0; each restore from a backup begins
+ * another, so far above that the old gateway can't have come there since the backup: eras are at least half of this apart
+ * from what the backup knows, and at half a million entries a second, more than any gateway takes in, that takes 200 days.
+ */
+export const ERA_OFFSETS = 2 ** 44;
+
+/** 0: never restored. */
+export function eraOf(offset: number): number {
+  return Math.floor(offset / ERA_OFFSETS);
+}
+
+/** What a gateway may be called, as in the configuration: it stands in topics. */
+export const GATEWAY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** Longest payload of one line. A frame is at most 4,096 bytes. */
 export const MAX_PAYLOAD_BYTES = 8192;

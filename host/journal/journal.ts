@@ -5,9 +5,12 @@
  * `positions`, before `fdatasync` has returned for it.
  */
 import { Fault, systemCode } from '../fault.js';
+import type { Pulse } from '../health.js';
 import type { Clock, Log, Storage, Timer } from '../ports.js';
 import type { DurablePlace } from './cursor.js';
-import type { DevicePosition, Entry, RecentTag } from './entry.js';
+import { type DevicePosition, type Entry, eraOf, type RecentTag } from './entry.js';
+import { Extent } from './extent.js';
+import type { Checkpoint } from './handover.js';
 import { Patience } from './patience.js';
 import { JournalReader, type ReaderOptions, type SegmentView } from './reader.js';
 import { type Recovered, recover } from './recovery.js';
@@ -54,6 +57,7 @@ export class Journal {
   readonly #retention: Retention;
   readonly #view: SegmentView;
   readonly #snapshots: Snapshots;
+  readonly #extent: Extent;
   readonly #durableListeners: ((batch: readonly Entry[]) => void)[] = [];
   readonly #stateListeners: ((state: JournalState) => void)[] = [];
   readonly #recentTags: RecentTag[];
@@ -88,6 +92,7 @@ export class Journal {
       patience: new Patience(ports.clock),
     };
     this.#snapshots = new Snapshots(this.#view);
+    this.#extent = new Extent(this.#view);
     this.#retention = new Retention(ports, directory, { retainMs, retainBytes });
     this.#writer = new Writer(
       ports,
@@ -165,9 +170,31 @@ export class Journal {
     return this.#durableOffset;
   }
 
+  /** How often this journal was restored from a backup; offsets of one era never come near those of another. */
+  get era(): number {
+    return eraOf(this.nextOffset);
+  }
+
+  /** Where all this stands now, by what is durable: a copy that stays what it is. */
+  checkpoint(): Checkpoint {
+    const previous = this.#writer.durable;
+    return {
+      positions: new Map([...this.#positions].map(([device, position]) => [device, { ...position }])),
+      nextOffset: this.nextOffset,
+      durableOffset: this.#durableOffset,
+      segments: previous === null ? [] : this.#segments.filter(first => first <= previous.first),
+      previous,
+    };
+  }
+
   /** Bytes waiting for the disk. */
   get pendingBytes(): number {
     return this.#writer.pendingBytes;
+  }
+
+  /** The disk at work. */
+  get pulse(): Pulse {
+    return { turns: this.#writer.turns, busy: this.pendingBytes > 0 };
   }
 
   /** First offset that the journal still holds. */
@@ -182,6 +209,11 @@ export class Journal {
   /** First offsets of the segments, ascending. */
   get segments(): readonly number[] {
     return this.#segments;
+  }
+
+  /** How large and how old it is. */
+  get extent(): Extent {
+    return this.#extent;
   }
 
   /** Where devices stood when a segment began; incomplete when it has gone. @throws the storage's error */

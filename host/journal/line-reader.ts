@@ -1,12 +1,14 @@
 /**
  * Reads one line of a segment. Nothing is believed before the checksum agrees; a line that passes it and still
- * isn't byte for byte what the writer writes for one of the five kinds is refused like a damaged one.
+ * isn't byte for byte what the writer writes for one of the six kinds is refused like a damaged one.
  */
 import { crc32 } from 'node:zlib';
 import {
   type DevicePosition,
   type Entry,
+  GATEWAY_NAME,
   type GapEntry,
+  type HandoverEntry,
   MAX_OFFSET,
   MAX_PAYLOAD_BYTES,
   type ReadingEntry,
@@ -15,6 +17,7 @@ import {
   deviceText,
   FORMAT,
   gapText,
+  handoverText,
   isDevice,
   linkText,
   markText,
@@ -86,7 +89,7 @@ export class LineReader {
   /** The line in [from, to), without its line feed; undefined when it isn't sound. */
   parse(bytes: Buffer, from: number, to: number): Line | undefined {
     if (bytes[from] !== 0x7b || !checksumHolds(bytes, from, to)) return undefined;
-    // {"o":…,"t":… begins a reading or a gap; the gaps are found out by their missing payload.
+    // {"o":…,"t":… begins any entry; those that are no readings are found out by their missing payload.
     if (bytes[from + 2] === 0x6f && bytes[from + 3] === QUOTE) {
       return this.#reading(bytes, from, to) ?? this.#other(bytes, from, to);
     }
@@ -203,6 +206,7 @@ function lineOf(fields: Record<string, unknown>): RareLine | undefined {
     return whole(fields.s) && fields.s < MARK_END ? { kind: 'mark', synced: fields.s } : undefined;
   }
   if ('from' in fields) return gap(fields);
+  if ('handover' in fields) return handover(fields);
   if ('journal' in fields) return header(fields);
   return 'g' in fields ? device(fields) : undefined;
 }
@@ -211,6 +215,7 @@ function lineOf(fields: Record<string, unknown>): RareLine | undefined {
 function textOf(line: RareLine): string {
   if (line.kind === 'mark') return markText(line.synced);
   if (line.kind === 'gap') return gapText(line.offset, line);
+  if (line.kind === 'handover') return handoverText(line.offset, line);
   if (line.kind === 'device') return deviceText(line.device, line.position);
   return segmentText(line.first, line.at, line.previous ?? null, line.devices);
 }
@@ -261,4 +266,15 @@ function gap({ o, t, l, d, from, to }: Record<string, unknown>): GapEntry | unde
   if (!offset(o) || !whole(t) || typeof l !== 'string' || !isDevice(d)) return undefined;
   if (!place(from) || !place(to)) return undefined;
   return { kind: 'gap', at: t, link: l, device: d, from, to, offset: o };
+}
+
+function handover({ o, t, handover: said }: Record<string, unknown>): HandoverEntry | undefined {
+  if (!offset(o) || !whole(t) || typeof said !== 'object' || said === null) return undefined;
+  const { from, to, at, next } = said as Record<string, unknown>;
+  if (!isGateway(from) || !isGateway(to) || !whole(at) || !offset(next)) return undefined;
+  return { kind: 'handover', at: t, from, to, backupAt: at, next, offset: o };
+}
+
+function isGateway(value: unknown): value is string {
+  return typeof value === 'string' && GATEWAY_NAME.test(value);
 }

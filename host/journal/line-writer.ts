@@ -5,8 +5,8 @@
  * rarer lines are built as text.
  */
 import { crc32 } from 'node:zlib';
-import type { DevicePosition, Entry, GapEntry, ReadingEntry } from './entry.js';
-import { MAX_LINK_CHARS, MAX_PAYLOAD_BYTES } from './entry.js';
+import type { DevicePosition, Entry, GapEntry, HandoverEntry, ReadingEntry } from './entry.js';
+import { GATEWAY_NAME, MAX_LINK_CHARS, MAX_PAYLOAD_BYTES } from './entry.js';
 
 export const FORMAT = 1;
 /** `,"c":"xxxxxxxx"}` and the line feed. */
@@ -49,9 +49,8 @@ export class LineWriter {
    * Writes one entry's line at `at` and returns where it ends. There must be `MAX_LINE_BYTES` of room.
    */
   entry(into: Buffer, at: number, offset: number, entry: Entry): number {
-    return entry.kind === 'reading'
-      ? this.#reading(into, at, offset, entry)
-      : text(into, at, gapText(offset, entry));
+    if (entry.kind === 'reading') return this.#reading(into, at, offset, entry);
+    return text(into, at, entry.kind === 'gap' ? gapText(offset, entry) : handoverText(offset, entry));
   }
 
   #reading(into: Buffer, from: number, offset: number, entry: ReadingEntry): number {
@@ -124,6 +123,13 @@ export function deviceText(device: string, p: DevicePosition): string {
 
 export function gapText(offset: number, { at, link, device, from, to }: Omit<GapEntry, 'offset'>): string {
   return `{"o":${offset},"t":${at},"l":${linkText(link)},"d":"${device}","from":[${from[0]},${from[1]}],"to":[${to[0]},${to[1]}]`;
+}
+
+export function handoverText(
+  offset: number,
+  { at, from, to, backupAt, next }: Omit<HandoverEntry, 'offset'>,
+): string {
+  return `{"o":${offset},"t":${at},"handover":{"from":"${from}","to":"${to}","at":${backupAt},"next":${next}}`;
 }
 
 /** ASCII only, so that a cut can't fall inside a character. */
@@ -202,13 +208,21 @@ function base64url(into: Buffer, from: number, bytes: Uint8Array): number {
 /** @throws RangeError for an entry that no caller may make: numbers, device or payload out of bounds */
 export function checkEntry(entry: Entry): void {
   const whole = (n: number) => Number.isSafeInteger(n) && n >= 0;
-  let sound = whole(entry.at) && isDevice(entry.device);
-  if (entry.kind === 'reading') {
-    sound &&= whole(entry.epoch) && whole(entry.seq);
+  let sound = whole(entry.at);
+  if (entry.kind === 'handover') {
+    sound &&= GATEWAY_NAME.test(entry.from) && GATEWAY_NAME.test(entry.to);
+    sound &&= whole(entry.backupAt) && whole(entry.next);
+  } else if (entry.kind === 'reading') {
+    sound &&= isDevice(entry.device) && whole(entry.epoch) && whole(entry.seq);
     sound &&= entry.bytes.length > 0 && entry.bytes.length <= MAX_PAYLOAD_BYTES;
     sound &&= entry.tag8 === '' || isDevice(entry.tag8); // 8 bytes as well
   } else {
-    sound &&= whole(entry.from[0]) && whole(entry.from[1]) && whole(entry.to[0]) && whole(entry.to[1]);
+    sound &&=
+      isDevice(entry.device) &&
+      whole(entry.from[0]) &&
+      whole(entry.from[1]) &&
+      whole(entry.to[0]) &&
+      whole(entry.to[1]);
   }
   if (!sound) throw new RangeError(`journal entry out of bounds: ${JSON.stringify(entry).slice(0, 200)}`);
 }

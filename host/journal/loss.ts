@@ -5,7 +5,14 @@
  * next line of a device after a hole isn't the successor of the one before it, something was lost. Without a
  * hole nothing can have been lost, whatever the sequence says.
  */
-import { comparePlaces, type DevicePosition, type Entry, type GapEntry, JOURNAL_LINK } from './entry.js';
+import {
+  comparePlaces,
+  type DeviceEntry,
+  type DevicePosition,
+  type Entry,
+  type GapEntry,
+  JOURNAL_LINK,
+} from './entry.js';
 
 /** How many of each there had been at some line. */
 interface Seen {
@@ -112,8 +119,9 @@ export class LossFinder {
 
   /** An entry; the gap before it, if some are missing. */
   entry(entry: Entry): FoundLoss | undefined {
-    const { device, at, offset } = entry;
     this.#begun = true;
+    if (entry.kind === 'handover') return undefined;
+    const { device, at, offset } = entry;
     const known = this.#places.get(device);
     const [epoch, seq] = entry.kind === 'gap' ? entry.from : [entry.epoch, entry.seq];
     const lost = this.#isLoss(known, epoch, seq);
@@ -142,7 +150,7 @@ export class LossFinder {
     }
   }
 
-  #note(device: string, known: Place | undefined, entry: Entry): void {
+  #note(device: string, known: Place | undefined, entry: DeviceEntry): void {
     const reading = entry.kind === 'reading';
     const epoch = reading ? entry.epoch : entry.to[0];
     const seq = reading ? entry.seq + 1 : entry.to[1];

@@ -186,7 +186,7 @@ class Pass {
       this.#judge.torn(scanner);
       tail.hole(scanner.at);
       if (line !== 'blank') this.#torn(first, scanner);
-    } else if (line.kind === 'reading' || line.kind === 'gap') {
+    } else if ('offset' in line) {
       this.#inTail = true;
       tail.entry(line, tail.summary.holeAt < 0 && this.#judge.tail(line, scanner));
       this.#inTail = false;
@@ -254,6 +254,6 @@ class TailReader {
   entry({ kind }: Entry, taken: boolean): void {
     if (this.summary.holeAt >= 0) this.summary.readingsBehindHole += kind === 'reading' ? 1 : 0;
     else if (taken && kind === 'reading') this.summary.readings++;
-    else if (taken) this.summary.gaps++;
+    else if (taken && kind === 'gap') this.summary.gaps++;
   }
 }

@@ -129,7 +129,12 @@ function dropKnown(recovered: Recovered): void {
   const known = new Set(recovered.recentTags.map(key));
   recovered.tail = recovered.tail.filter(entry => {
     // Gaps too: or a gateway that dies each time right after opening doubles them with every start.
-    const own = entry.kind === 'gap' ? `${entry.device}/${entry.from}/${entry.to}` : key(entry);
+    const own =
+      entry.kind === 'reading'
+        ? key(entry)
+        : entry.kind === 'gap'
+          ? `${entry.device}/${entry.from}/${entry.to}`
+          : `${entry.from} ${entry.to}`;
     if (known.has(own)) return false;
     known.add(own);
     return true;

@@ -3,6 +3,7 @@ import { comparePlaces, type DevicePosition, type Entry } from './entry.js';
 
 /** Takes one entry in; copies of what has been there before count nothing. */
 export function track(positions: Map<string, DevicePosition>, entry: Entry): void {
+  if (entry.kind === 'handover') return;
   const known = positions.get(entry.device);
   if (entry.kind === 'gap') {
     if (known && comparePlaces(entry.to[0], entry.to[1], known.epoch, known.seq) > 0) known.gaps++;

@@ -85,6 +85,7 @@ export class Writer {
   #pendingBytes = 0;
   #running: Promise<void> | undefined;
   #failures = 0;
+  #turns = 0;
   #pause: { timer: Timer; end: () => void } | undefined;
   #closing = false;
 
@@ -112,6 +113,17 @@ export class Writer {
 
   get pendingBytes(): number {
     return this.#pendingBytes;
+  }
+
+  /** The last segment of which anything is durable, and how much of it is. */
+  get durable(): PreviousSegment | null {
+    const { first, last, synced } = this.#segment ?? { first: 0, last: 0, synced: 0 };
+    return synced > 0 ? { first, last, bytes: synced } : this.#previous;
+  }
+
+  /** Batches whose writing has ended, well or badly, since the start. */
+  get turns(): number {
+    return this.#turns;
   }
 
   get pendingEntries(): number {
@@ -233,6 +245,7 @@ export class Writer {
 
   /** Only now is the batch durable; only from here on may receipts and readers know of it. */
   #settle(batch: Batch): void {
+    this.#turns++;
     const { first, synced } = this.#segment!;
     this.#queue.shift();
     this.#pendingBytes -= batch.length;
@@ -309,6 +322,7 @@ export class Writer {
 
   /** Prepares another try; false: the journal is closing and there is none. */
   async #failed(error: unknown): Promise<boolean> {
+    this.#turns++;
     this.#failures++;
     await this.#abandon();
     this.#encodeAgain();

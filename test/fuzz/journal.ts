@@ -32,6 +32,7 @@ const LINKS = ['tcp:192.0.2.7', 'serial:/dev/ttyACM0', 'mqtt:"ü\\ \u{1f600}\n',
 const hex16 = (dice: Dice) => Buffer.from(dice.bytes(8)).toString('hex');
 const place = (dice: Dice): [number, number] => [dice.uint(), dice.uint()];
 const offset = (dice: Dice) => Math.min(dice.uint(), MAX_OFFSET);
+const gatewayName = (dice: Dice) => `gw-${hex16(dice)}`;
 const previous = (dice: Dice) => ({ first: offset(dice), last: offset(dice), bytes: dice.uint() });
 
 function position(dice: Dice): DevicePosition {
@@ -91,6 +92,16 @@ function anyLine(dice: Dice): Line {
         to: place(dice),
         offset: offset(dice),
       };
+    case 4:
+      return {
+        kind: 'handover',
+        at: dice.uint(),
+        from: gatewayName(dice),
+        to: gatewayName(dice),
+        backupAt: dice.uint(),
+        next: offset(dice),
+        offset: offset(dice),
+      };
     default:
       return {
         kind: 'reading',
@@ -129,6 +140,7 @@ const WORDS = words(
   ',"b":"',
   ',"from":[0,1]',
   ',"to":[1,0]',
+  '"handover":{"from":"a","to":"b"',
   '{"s":',
   '{"journal":1',
   ',"prev":null',
@@ -167,6 +179,9 @@ const KEYS = [
   'm',
   'from',
   'to',
+  'handover',
+  'at',
+  'next',
   'journal',
   'prev',
   'devices',

@@ -1,7 +1,7 @@
 /** What `journal check` and `journal repair` say: one line or one object a thing. */
 import type { WalkSummary } from '../../journal/check.js';
 import type { DamagedRange } from '../../journal/damaged-ranges.js';
-import type { GapEntry } from '../../journal/entry.js';
+import type { GapEntry, HandoverEntry } from '../../journal/entry.js';
 import { MIN_ENTRY_BYTES } from '../../journal/line-writer.js';
 import type { LossCause, UnknownLoss } from '../../journal/loss.js';
 import type { Tail } from '../../journal/pass.js';
@@ -104,11 +104,19 @@ export function tailText({ segment, at, bytes, readings, gaps, holeAt, readingsB
   return begin + behind;
 }
 
+export function handoverText({ from, to, backupAt }: HandoverEntry): string {
+  return `${to} goes on for ${from}, restored from its backup of ${new Date(backupAt).toISOString()}`;
+}
+
 /** The last lines of a check. */
 export function summaryTexts(summary: WalkSummary): string[] {
-  const { segments, bytes, readings, gaps, firstOffset, lastOffset, removed, damages, noted, tail } = summary;
+  const { segments, bytes, readings, gaps, firstOffset, lastOffset } = summary;
+  const { handovers, removed, damages, noted, tail } = summary;
   const offsets = firstOffset < 0 ? '' : `, offsets ${firstOffset} to ${lastOffset}`;
-  const lines = [`${segments} segments, ${bytesText(bytes)}, ${readings} readings, ${gaps} gaps${offsets}`];
+  const restored = handovers > 0 ? `, ${handovers} hand-overs` : '';
+  const lines = [
+    `${segments} segments, ${bytesText(bytes)}, ${readings} readings, ${gaps} gaps${restored}${offsets}`,
+  ];
   if (removed > 0) lines.push(`${removed} segments were removed while this went on, as retention does`);
   if (tail) lines.push(tailText(tail));
   const rest = noted > 0 ? `, ${noted} of them noted by an earlier repair` : '';

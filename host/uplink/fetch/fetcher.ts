@@ -62,6 +62,7 @@ const READ_PER_MESSAGE = 20;
 const ANSWER_MS = 1000;
 
 export class Fetcher {
+  readonly answers = true;
   readonly #ports: FetcherPorts;
   readonly #options: FetcherOptions;
   readonly #counts: FetchCounts;
@@ -159,7 +160,9 @@ export class Fetcher {
   }
 
   #rest({ device }: Job): 'later' | 'queued' {
-    return this.#ports.archive.recovering.some(entry => entry.kind !== 'handover' && entry.device === device) ? 'queued' : 'later';
+    return this.#ports.archive.recovering.some(entry => entry.kind !== 'handover' && entry.device === device)
+      ? 'queued'
+      : 'later';
   }
 
   /** The segment with the first reading that the range still lacks, or one before it. */
@@ -215,7 +218,7 @@ export class Fetcher {
           if (entry.offset >= (ranges.at(-1)?.[1] ?? offset)) return this.#queued(jobs);
           const passed =
             entry.offset < offset || ranges.some(([from, to]) => entry.offset >= from && entry.offset < to);
-          await this.#offer(entry, jobs, passed);
+          if (entry.kind !== 'handover') await this.#offer(entry, jobs, passed);
           if (this.#stopped || jobs.size === 0) return;
         }
         if (entries.length === 0) {

@@ -1,5 +1,10 @@
 /** One range that somebody asked for, and what has become of it so far. */
-import { type DeviceEntry, type DevicePosition, JOURNAL_LINK, type ReadingEntry } from '../../journal/entry.js';
+import {
+  type DeviceEntry,
+  type DevicePosition,
+  JOURNAL_LINK,
+  type ReadingEntry,
+} from '../../journal/entry.js';
 import { isEnvelope } from '../../journal/payload.js';
 import {
   compare,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Digest, Mac } from '../../../firmware/seal/index.js';
 import { Intake, type IntakeOptions } from '../../../host/intake/intake.js';
-import type { Entry } from '../../../host/journal/entry.js';
+import type { DeviceEntry } from '../../../host/journal/entry.js';
 import { Journal } from '../../../host/journal/journal.js';
 import type { KeyringEntry } from '../../../host/keyring/entry.js';
 import { Keyring } from '../../../host/keyring/file.js';
@@ -115,7 +115,7 @@ export class Rig {
   journal!: Journal;
   intake!: Intake;
   /** What became durable, in order. */
-  readonly durable: Entry[] = [];
+  readonly durable: DeviceEntry[] = [];
 
   constructor(directory: string) {
     this.directory = directory;
@@ -142,7 +142,7 @@ export class Rig {
     const { clock, digest } = rig;
     const storage = new NodeStorage();
     rig.journal = await Journal.open({ storage, clock, log }, { directory: join(directory, 'journal') });
-    rig.journal.onDurable(batch => rig.durable.push(...batch));
+    rig.journal.onDurable(batch => rig.durable.push(...batch.filter(entry => entry.kind !== 'handover')));
     const { journal } = rig;
     rig.intake = await Intake.open(
       { clock, random: systemRandom, log, storage, digest },

@@ -30,6 +30,7 @@ async function check(storage: FaultyStorage): Promise<Checked> {
 }
 
 const isReading = (entry: Entry) => entry.kind === 'reading';
+const deviceOf = (entry: Entry) => (entry.kind === 'handover' ? '' : entry.device);
 
 interface Served {
   entries: Entry[];
@@ -55,7 +56,7 @@ function within(entry: Entry, from: readonly number[], to: readonly number[]): b
 function toldUnknown(entry: Entry, unknown: readonly UnknownLoss[]): boolean {
   return unknown.some(({ device, before, from }) => {
     if (device === undefined) return true;
-    if (device !== entry.device) return false;
+    if (device !== deviceOf(entry)) return false;
     return before ? within(entry, [0, 0], before) : within(entry, from!, [2 ** 53, 0]);
   });
 }
@@ -113,13 +114,13 @@ async function trial(before: Before, storage: FaultyStorage, inPlace: boolean): 
   for (const entry of before.checked.entries) {
     if (shorter && entry.offset >= lastFirst) break;
     if (!isReading(entry) || now.keys.has(key(entry))) continue;
-    const told = losses.some(l => l.device === entry.device && within(entry, l.from, l.to));
+    const told = losses.some(l => l.device === deviceOf(entry) && within(entry, l.from, l.to));
     const tailed = summary.tail !== undefined && summary.tail.holeAt >= 0;
     if (!told && !tailed && !toldUnknown(entry, unknown))
       wrong.push(`${key(entry)} is lost, and nothing says so`);
   }
   for (const entry of checked.entries) {
-    const lie = losses.find(l => l.device === entry.device && within(entry, l.from, l.to));
+    const lie = losses.find(l => l.device === deviceOf(entry) && within(entry, l.from, l.to));
     if (lie) wrong.push(`${key(entry)} is said to be lost: ${key(lie)}`);
   }
   for (const { number, offsets, bounded } of damages) {
@@ -129,7 +130,7 @@ async function trial(before: Before, storage: FaultyStorage, inPlace: boolean): 
   }
   if (damages.length !== summary.damages) wrong.push('damages are not counted right');
   // Of what is told to be lost, a gateway may still find a copy in an earlier tail.
-  const told = now.entries.filter(e => losses.some(l => l.device === e.device && within(e, l.from, l.to)));
+  const told = now.entries.filter(e => losses.some(l => l.device === deviceOf(e) && within(e, l.from, l.to)));
   for (const entry of [...told, ...now.entries.filter(e => toldUnknown(e, unknown))]) {
     if (!checked.entries.some(other => key(other) === key(entry))) now.keys.delete(key(entry));
   }

@@ -1,5 +1,5 @@
 import type { DurablePlace } from '../../../host/journal/cursor.js';
-import type { Damage, Entry, GapEntry, ReadingEntry } from '../../../host/journal/entry.js';
+import type { Damage, Entry, GapEntry, HandoverEntry, ReadingEntry } from '../../../host/journal/entry.js';
 import { Journal, type JournalOptions } from '../../../host/journal/journal.js';
 import type { Clock, Log, Storage, Timer } from '../../../host/ports.js';
 
@@ -86,6 +86,11 @@ export function open(
   return Journal.open({ storage, clock, log: silent }, { directory: DIRECTORY, ...options }, cursors);
 }
 
+export function handover(from: string, to: string, more: Partial<HandoverEntry> = {}): HandoverEntry {
+  const at = 1_700_000_100_000;
+  return { kind: 'handover', at, from, to, backupAt: at - 100_000, next: 7, offset: -1, ...more };
+}
+
 export async function readAll(
   journal: Journal,
   from = 0,
@@ -104,6 +109,7 @@ export async function readAll(
 }
 
 export function key(entry: Entry): string {
+  if (entry.kind === 'handover') return `${entry.from} > ${entry.to}`;
   return entry.kind === 'reading'
     ? `${entry.device.slice(-2)} ${entry.epoch}.${entry.seq}`
     : `${entry.device.slice(-2)} gap ${entry.from.join('.')}-${entry.to.join('.')}`;
