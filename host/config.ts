@@ -8,6 +8,7 @@ import type { NamedSourceSettings } from '../firmware/seal/index.js';
 import { conflicts } from './config/conflicts.js';
 import { settingsList } from './config/devices.js';
 import { type Problem, pathText, problemsFault, readDocument } from './config/document.js';
+import type { HomeAssistantConfig, PanelConfig } from './config/panel.js';
 import { type ConfigDocument, configSchema, LISTEN } from './config/schema.js';
 import { isLoopback } from './config/web.js';
 
@@ -29,6 +30,9 @@ export interface Config {
   readonly metrics?: MetricsConfig;
   /** Absent: there is no page. */
   readonly web?: WebConfig;
+  /** Absent: Home Assistant is told nothing. */
+  readonly homeAssistant?: HomeAssistantConfig;
+  readonly panel?: PanelConfig;
   /** What the sources of devices are told, by the device's id or name. */
   readonly devices: ReadonlyMap<string, readonly NamedSourceSettings[]>;
   readonly log: { readonly level: LogLevel };
@@ -74,6 +78,8 @@ export interface JournalConfig {
   readonly retainDays: number;
   /** 0: no limit. */
   readonly retainBytes: number;
+  /** What the disk takes before it wears out, as its maker says; absent: not known. */
+  readonly enduranceBytes?: number;
 }
 
 /** A connection to a broker. */
@@ -164,7 +170,7 @@ export function parseConfig(text: string, file: string): Config {
 }
 
 function assemble(document: ConfigDocument, file: string): Config {
-  const { links, uplink, metrics, web } = document;
+  const { links, uplink, metrics, web, homeAssistant, panel } = document;
   const absolute = (path: string) => resolve(dirname(file), path);
   return {
     file,
@@ -178,7 +184,7 @@ function assemble(document: ConfigDocument, file: string): Config {
       ...(links.mqtt && { mqtt: mqttLink(links.mqtt, uplink, absolute) }),
       ...(links.sdk && { sdk: { ...links.sdk, listen: address(links.sdk.listen) } }),
     },
-    journal: document.journal,
+    journal: journalOf(document.journal),
     ...(uplink && {
       uplink: {
         ...brokerOf(uplink.broker, uplink, absolute),
@@ -193,11 +199,17 @@ function assemble(document: ConfigDocument, file: string): Config {
     quarantine: document.quarantine,
     ...(metrics && { metrics: { ...metrics, listen: address(metrics.listen) } }),
     ...(web && { web: webConfig(web, absolute) }),
+    ...(homeAssistant && { homeAssistant }),
+    ...(panel && { panel }),
     devices: new Map(
       Object.entries(document.devices).map(([device, { sources }]) => [device, settingsList(sources)]),
     ),
     log: document.log,
   };
+}
+
+function journalOf({ enduranceBytes, ...journal }: ConfigDocument['journal']): JournalConfig {
+  return { ...journal, ...(enduranceBytes !== undefined && { enduranceBytes }) };
 }
 
 type BrokerDocument = Omit<

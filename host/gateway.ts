@@ -3,23 +3,33 @@ import { join } from 'node:path';
 import type { Digest } from '../firmware/seal/index.js';
 import type { BrokerAccess } from './config/load.js';
 import type { Config, UplinkConfig } from './config.js';
+import type { ControlHandlers } from './control/calls.js';
+import { controlHandlers } from './control/handlers.js';
 import { nodeStatus } from './control/node-status.js';
+import { Observations, type WriteCounts } from './control/observations.js';
 import { ControlServer } from './control/server.js';
-import type { NodeStatus } from './control/status.js';
+import type { HealthStatus, NodeStatus } from './control/status.js';
 import type { Fault } from './fault.js';
+import { Health, watched } from './health.js';
 import { Intake } from './intake/intake.js';
 import { Cursor } from './journal/cursor.js';
 import type { Damage } from './journal/entry.js';
 import { Journal } from './journal/journal.js';
 import type { KeyringView } from './keyring/entry.js';
-import type { Broker, BrokerOptions, Clock, LinkSource, Log, Random, Storage } from './ports.js';
+import { MetricsServer } from './metrics/server.js';
+import type { Broker, BrokerOptions, Clock, LinkSource, Log, LogControl, Random, Storage } from './ports.js';
 import { Uplink } from './uplink/uplink.js';
+import type { HttpSource } from './web/ports.js';
 
 export interface GatewayPorts {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Absent: people can't look at the log or set its level. */
+  readonly logControl?: LogControl;
+  /** What is written to the disk; absent: nothing slow is observed. */
+  readonly writes?: WriteCounts;
   readonly digest: Digest;
   readonly broker: Broker;
   /** `fault`: why the file as it is now is not used. */
@@ -30,6 +40,7 @@ export interface GatewayPorts {
   readonly mqtt?: LinkSource;
   readonly sdk?: LinkSource;
   readonly control: LinkSource;
+  readonly metrics?: HttpSource;
 }
 
 /** What the process knows and the gateway repeats in its status. */
@@ -37,6 +48,8 @@ export interface GatewayFacts {
   readonly version: string;
   readonly runtime: string;
   readonly pid: number;
+  /** What a write to the disk may take before it counts as hanging; 30 s. */
+  readonly hangMs?: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -50,7 +63,12 @@ export class Gateway {
   readonly #cursor: Cursor;
   readonly #intake: Intake;
   readonly #uplink: Uplink | undefined;
+  readonly #observations: Observations;
+  /** What can be asked of it, over whatever way. */
+  readonly handlers: ControlHandlers;
   readonly #control: ControlServer;
+  readonly #health: Health;
+  readonly #metrics: MetricsServer | undefined;
   readonly #startedAt: number;
   readonly #startedMs: number;
 
@@ -66,13 +84,36 @@ export class Gateway {
     this.#journal = parts.journal;
     this.#cursor = parts.cursor;
     this.#intake = parts.intake;
+    const { clock, log, metrics: source } = ports;
+    this.#metrics =
+      config.metrics &&
+      source &&
+      new MetricsServer({ clock, log, source }, config.metrics.maxDevices, () => this.status());
     this.#startedAt = ports.clock.now();
     this.#startedMs = ports.clock.monotonic();
     this.#uplink = config.uplink && this.#makeUplink(config.uplink, parts.access);
-    this.#control = new ControlServer(
-      { clock: ports.clock, log: ports.log, source: ports.control },
-      { status: () => this.status() },
+    const { journal, intake } = parts;
+    const disk = () => ports.storage.space(config.dataDirectory);
+    this.#health = new Health(
+      ports.clock,
+      watched({ intake, journal, uplink: this.#uplink, disk }, facts.hangMs, config.uplink?.connectTimeoutMs),
     );
+    this.#observations = new Observations(
+      ports,
+      { directory: config.dataDirectory, enduranceBytes: config.journal.enduranceBytes },
+      journal.extent,
+      () => this.#uplink?.behind ?? 0,
+    );
+    this.handlers = controlHandlers({
+      status: () => this.status(),
+      backlog: () => this.#observations.backlog,
+      keyring: ports.keyring,
+      intake,
+      journal,
+      uplink: this.#uplink,
+      logControl: ports.logControl,
+    });
+    this.#control = new ControlServer({ clock, log, source: ports.control }, this.handlers);
   }
 
   /**
@@ -127,27 +168,41 @@ export class Gateway {
     return gateway;
   }
 
+  /** Whether it does its work. Each call is a look; the time between two of them does not matter. */
+  health(): HealthStatus {
+    return this.#health.state();
+  }
+
   async status(): Promise<NodeStatus> {
-    const { clock, keyring, storage } = this.#ports;
-    const space = await storage.space(this.#config.dataDirectory).catch(() => undefined);
+    const space = await this.#ports.storage.space(this.#config.dataDirectory).catch(() => undefined);
+    return this.#status(space?.availableBytes);
+  }
+
+  #status(availableBytes: number | undefined): NodeStatus {
+    const { clock, keyring, logControl } = this.#ports;
     return nodeStatus({
       ...this.#facts,
       config: this.#config,
       startedAt: this.#startedAt,
       uptimeMs: clock.monotonic() - this.#startedMs,
+      health: this.health(),
       now: clock.now(),
       ...(clock.synchronised !== undefined && { synchronised: clock.synchronised }),
       keyring,
       intake: this.#intake.status(),
       journal: this.#journal,
-      ...(space && { availableBytes: space.availableBytes }),
+      observed: this.#observations,
+      ...(logControl && { logLevel: logControl.level }),
+      ...(availableBytes !== undefined && { availableBytes }),
       ...(this.#uplink && { uplink: this.#uplink.state }),
     });
   }
 
   /** Devices are let go first, so that nothing comes in while the journal writes what it has taken. */
   async stop(): Promise<void> {
+    this.#observations.stop();
     await this.#control.stop();
+    await this.#metrics?.stop();
     await this.#intake.stop();
     await this.#uplink?.close();
     await this.#journal.close();
@@ -158,11 +213,13 @@ export class Gateway {
     const { serial, tcp, mqtt, sdk } = this.#ports;
     const { links } = this.#config;
     await this.#control.start();
+    await this.#metrics?.start();
     for (const source of serial) await this.#intake.listen(source);
     if (tcp && links.tcp) await this.#intake.listenTcp(tcp, links.tcp.maxUnauthenticated);
     if (mqtt && links.mqtt) await this.#intake.listenTcp(mqtt, links.mqtt.maxUnauthenticated);
     if (sdk) await this.#intake.listenSdk(sdk);
     this.#uplink?.start();
+    void this.#observations.start();
   }
 
   #makeUplink(uplink: UplinkConfig, access: BrokerAccess): Uplink {

@@ -26,6 +26,25 @@ export interface Random {
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
+/** One line of the log as an object. */
+export interface LogLine {
+  /** Unix ms. */
+  readonly at: number;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly event: string;
+  readonly fields: LogFields;
+}
+
+/** What people may do with the log of a running process. */
+export interface LogControl {
+  /** The least that is logged. */
+  level: LogLine['level'];
+  /** The last lines, oldest first, at most so many. */
+  recent(count: number): readonly LogLine[];
+  /** Every line from now on, until the function that is returned is called. */
+  follow(listener: (line: LogLine) => void): () => void;
+}
+
 /** Structured log: `event` is a stable short name, everything variable stands in `fields`. No secrets. */
 export interface Log {
   debug(event: string, fields?: LogFields): void;

@@ -113,6 +113,7 @@ links:
 #   reserveBytes: 0               # stays free: below it, devices keep their readings
 #   retainDays: 90                # what was published is kept so long; 0: for ever
 #   retainBytes: 2147483648       # and so much of it; 0: no limit
+#   enduranceBytes: 32000000000000  # for example: what the card or SSD takes in its life (TBW); status then tells the years
 
 # Where readings are published. Without this section the journal keeps them all.
 uplink:

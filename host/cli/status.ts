@@ -18,7 +18,7 @@ export function register(program: Command, terminal?: Terminal): void {
       const output = outputOf(options, terminal);
       const { dataDirectory } = await configOf(options);
       const path = join(dataDirectory, CONTROL_SOCKET);
-      const status = await callGateway({ clock: systemClock, connect: connectUnix }, path, 'status');
+      const status = await callGateway({ clock: systemClock, connect: connectUnix }, path, 'status', {});
       await (output.json ? output.object(status) : show(status, output));
     });
 }

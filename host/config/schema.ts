@@ -83,6 +83,7 @@ const journal = z.strictObject({
   reserveBytes: whole(0, 1024 * GiB, ' bytes, 0: until the disk is full').default(0),
   retainDays: whole(0, 36_500, ' days, 0 for ever').default(90),
   retainBytes: whole(0, 1024 * GiB, ' bytes, 0 for no limit').default(2 * GiB),
+  enduranceBytes: whole(GiB, 1024 * 1024 * GiB, ' bytes').optional(),
 });
 
 const uplink = z.strictObject({
@@ -110,6 +111,27 @@ const quarantine = z.strictObject({
 const metrics = z.strictObject({
   listen: listen('127.0.0.1:9090'),
   maxDevices: whole(0, 4096, ' devices').default(1000),
+});
+
+/** One or more levels of an MQTT topic. */
+const homeAssistant = z.strictObject({
+  prefix: text(
+    'a topic without wildcards, such as homeassistant',
+    /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+){0,7}$/,
+  ).default('homeassistant'),
+});
+
+const gpio = () => whole(0, 1023, ' (a line of the GPIO chip: the BCM number on a Raspberry Pi)');
+const panel = z.strictObject({
+  chip: text('the label of a GPIO chip, such as pinctrl-rp1', /^[\x21-\x7e]{1,64}$/).optional(),
+  led: z.strictObject({ gpio: gpio(), activeLow: flag().default(false) }).optional(),
+  enclosure: z
+    .strictObject({
+      gpio: gpio(),
+      openWhen: z.enum(['high', 'low'], { error: 'high or low' }).default('high'),
+      debounceMs: whole(0, 10_000, ' ms').default(50),
+    })
+    .optional(),
 });
 
 const web = z.strictObject({
@@ -160,6 +182,8 @@ export const configSchema = z.strictObject({
   quarantine: quarantine.prefault({}),
   metrics: metrics.optional(),
   web: web.optional(),
+  homeAssistant: homeAssistant.optional(),
+  panel: panel.optional(),
   devices: devices.default({}),
   log: z
     .strictObject({ level: z.enum(levels, { error: `one of ${levels.join(', ')}` }).default('info') })

@@ -1,11 +1,18 @@
 /** Makes the one status object out of what the parts of the gateway say of themselves. */
-import type { Config } from '../config.js';
+import type { Config, LogLevel } from '../config.js';
 import type { Fault } from '../fault.js';
 import type { IntakeStatus } from '../intake/status.js';
 import type { DevicePosition } from '../journal/entry.js';
 import type { JournalState } from '../journal/journal.js';
-import type { UplinkState } from '../uplink/uplink.js';
-import { type DeviceStatus, MAX_DEVICES, MAX_LINKS, type NodeStatus } from './status.js';
+import type { UplinkState } from '../uplink/types.js';
+import {
+  type DeviceStatus,
+  type HealthStatus,
+  MAX_DEVICES,
+  MAX_LINKS,
+  type NodeStatus,
+  type WriteStatus,
+} from './status.js';
 
 /** What is asked of the journal. */
 export interface JournalFacts {
@@ -17,6 +24,13 @@ export interface JournalFacts {
   readonly pendingBytes: number;
 }
 
+/** What is found out now and then. */
+export interface Observed {
+  readonly journalBytes: number | undefined;
+  readonly oldestAt: number | undefined;
+  readonly writes: WriteStatus | undefined;
+}
+
 export interface StatusParts {
   readonly version: string;
   readonly runtime: string;
@@ -24,17 +38,20 @@ export interface StatusParts {
   readonly config: Config;
   readonly startedAt: number;
   readonly uptimeMs: number;
+  readonly health?: HealthStatus;
   readonly now: number;
   readonly synchronised?: boolean;
   readonly keyring: { readonly size: number; readonly fault?: Fault | undefined };
   readonly intake: IntakeStatus;
   readonly journal: JournalFacts;
   readonly availableBytes?: number;
+  readonly observed?: Observed;
+  readonly logLevel?: LogLevel;
   readonly uplink?: UplinkState;
 }
 
 export function nodeStatus(parts: StatusParts): NodeStatus {
-  const { config, intake, journal, keyring, uplink } = parts;
+  const { config, intake, journal, keyring, observed, uplink } = parts;
   const fault = journal.state.name === 'stalled' ? journal.state.fault.message : undefined;
   return {
     version: parts.version,
@@ -46,6 +63,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
     dataDirectory: config.dataDirectory,
     startedAt: parts.startedAt,
     uptimeMs: Math.round(parts.uptimeMs),
+    ...(parts.health && { health: parts.health }),
     clock: {
       at: parts.now,
       ...(parts.synchronised !== undefined && { synchronised: parts.synchronised }),
@@ -53,17 +71,21 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
     keyring: { devices: keyring.size, ...(keyring.fault && { fault: keyring.fault.message }) },
     links: intake.links
       .slice(0, MAX_LINKS)
-      .map(({ name, device }) => ({ name, devices: device === undefined ? [] : [device] })),
+      .map(({ device, ...link }) => ({ ...link, devices: device === undefined ? [] : [device] })),
     linkCount: intake.links.length,
-    devices: devices(intake, journal),
+    devices: deviceStatuses(intake, journal.positions),
     journal: {
       state: journal.state.name,
       ...(fault !== undefined && { fault }),
       oldestOffset: journal.oldestOffset,
       durableOffset: journal.durableOffset,
       segments: journal.segmentCount,
+      entries: journal.durableOffset - journal.oldestOffset,
       pendingBytes: journal.pendingBytes,
       ...(parts.availableBytes !== undefined && { availableBytes: parts.availableBytes }),
+      ...(observed?.journalBytes !== undefined && { bytes: observed.journalBytes }),
+      ...(observed?.oldestAt !== undefined && { oldestAt: observed.oldestAt }),
+      ...(observed?.writes && { writes: observed.writes }),
     },
     ...(uplink && {
       uplink: {
@@ -73,20 +95,29 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
         cursor: uplink.cursor,
         head: uplink.head,
         drained: uplink.drained,
+        paused: uplink.paused,
         inFlight: uplink.inFlight,
+        window: uplink.window,
         published: uplink.published,
+        ratePerSecond: uplink.ratePerSecond,
+        ...(uplink.drainedInSeconds !== undefined && { drainedInSeconds: uplink.drainedInSeconds }),
         ...(uplink.fetch && { fetch: uplink.fetch }),
       },
     }),
     quarantine: { ...intake.quarantine, evidence: intake.evidence.stored },
     counters: intake.counters,
+    ...(parts.logLevel && { log: { level: parts.logLevel } }),
   };
 }
 
-function devices(intake: IntakeStatus, journal: JournalFacts): DeviceStatus[] {
+/** Those heard last first, at most `MAX_DEVICES`. */
+export function deviceStatuses(
+  intake: IntakeStatus,
+  positions: ReadonlyMap<string, DevicePosition>,
+): DeviceStatus[] {
   const lastHeardFirst = [...intake.devices].sort((a, b) => (b.seenAt ?? 0) - (a.seenAt ?? 0));
   return lastHeardFirst.slice(0, MAX_DEVICES).map(({ seenAt, link, counts, ...device }) => {
-    const position = journal.positions.get(device.id);
+    const position = positions.get(device.id);
     return {
       ...device,
       readings: position?.readings ?? 0,

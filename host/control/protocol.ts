@@ -4,30 +4,18 @@
  *   length   4 bytes, big-endian: of what follows, 2 to the limit of its direction
  *   text     that many bytes: one JSON object, UTF-8
  *
- * A client sends requests, `{"call":"status"}`, and gets one answer each, in their order: `{"ok":true,"value":…}` or
- * `{"ok":false,"code":"…","message":"…"}`. Who may open the socket may ask anything: access is by file
- * permission alone. A length out of bounds ends the connection; what is no request gets an answer that says so.
+ * A client sends requests (`calls.ts` has them all), `{"call":"status"}`, and gets one answer each, in their order:
+ * `{"ok":true,"value":…}` or `{"ok":false,"code":"…","message":"…"}`. After the answer to a stream's request come
+ * `{"item":…}`, and `{"lost":n}` where a reader is too slow; the connection takes no further request. Who may open the socket may ask anything: access is by file permission alone. A
+ * length out of bounds ends the connection; what is no request gets an answer that says so.
  */
-import type { NodeStatus } from './status.js';
-
-/** Every call with what it returns; server and client are typed by this alone. */
-export interface ControlCalls {
-  status: NodeStatus;
-}
-
-export type ControlCall = keyof ControlCalls;
-
-export interface ControlRequest<C extends ControlCall = ControlCall> {
-  readonly call: C;
-}
-
-export type ControlAnswer<T = unknown> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly code: ControlErrorCode; readonly message: string };
-
-export type ControlErrorCode = 'bad-request' | 'unknown-call' | 'failed';
-
-export const CALLS: readonly ControlCall[] = ['status'];
+import {
+  type BadRequest,
+  type ControlAnswer,
+  type ControlRequest,
+  readCall,
+  type StreamMessage,
+} from './calls.js';
 
 export const MAX_REQUEST_BYTES = 4096;
 /** A status with as many devices and links as it may hold takes about 3 MB. */
@@ -38,8 +26,9 @@ const MIN_GROWTH_BYTES = 256;
 const NO_BYTES = new Uint8Array(0);
 
 /** One message as bytes. */
-export function encodeMessage(value: ControlRequest | ControlAnswer): Uint8Array {
-  const text = new TextEncoder().encode(JSON.stringify(value));
+export function encodeMessage(value: ControlRequest | ControlAnswer | StreamMessage): Uint8Array {
+  const plain = 'call' in value ? { call: value.call, ...value.args } : value;
+  const text = new TextEncoder().encode(JSON.stringify(plain));
   const bytes = new Uint8Array(LENGTH_BYTES + text.length);
   new DataView(bytes.buffer).setUint32(0, text.length);
   bytes.set(text, LENGTH_BYTES);
@@ -108,26 +97,26 @@ export class MessageDecoder {
 }
 
 /** What a client asks for, or what is wrong with it. */
-export function readRequest(text: Uint8Array): ControlRequest | { fault: ControlErrorCode; message: string } {
-  const value = parseObject(text);
-  if (value === undefined) return { fault: 'bad-request', message: 'expected one JSON object' };
-  const { call, ...rest } = value;
-  const unknown = Object.keys(rest);
-  if (unknown.length > 0)
-    return { fault: 'bad-request', message: `unknown key ${JSON.stringify(unknown[0].slice(0, 64))}` };
-  const known = CALLS.find(name => name === call);
-  if (known === undefined)
-    return { fault: 'unknown-call', message: `call: expected one of ${CALLS.join(', ')}` };
-  return { call: known };
+export function readRequest(text: Uint8Array): ControlRequest | BadRequest {
+  return readCall(parseObject(text));
 }
 
 /** The answer of a server, or undefined when it is none. */
 export function readAnswer(text: Uint8Array): ControlAnswer | undefined {
   const value = parseObject(text);
   if (value?.ok === true && 'value' in value) return { ok: true, value: value.value };
-  if (value?.ok !== false || typeof value.code !== 'string' || typeof value.message !== 'string')
-    return undefined;
-  return { ok: false, code: value.code as ControlErrorCode, message: value.message };
+  if (value?.ok !== false) return undefined;
+  const { code, message, remedy } = value;
+  if (typeof code !== 'string' || typeof message !== 'string') return undefined;
+  return { ok: false, code, message, ...(typeof remedy === 'string' && { remedy }) };
+}
+
+/** What comes in a stream, or undefined when it is nothing of it. */
+export function readStreamMessage(text: Uint8Array): StreamMessage | undefined {
+  const value = parseObject(text);
+  if (value === undefined) return undefined;
+  if ('item' in value) return { item: value.item };
+  return Number.isSafeInteger(value.lost) ? { lost: value.lost as number } : undefined;
 }
 
 function parseObject(text: Uint8Array): Record<string, unknown> | undefined {

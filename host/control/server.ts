@@ -1,19 +1,15 @@
 /** Answers over the control socket. Whatever a client does costs at most its connection. */
 import type { Clock, Link, LinkHandler, LinkSource, Log, Timer } from '../ports.js';
+import { BoundedStream } from './bounded-stream.js';
+import { type ControlHandlers, isStream, type StreamRequest } from './calls.js';
+import { openStream, perform } from './perform.js';
 import {
-  type ControlAnswer,
-  type ControlCalls,
   encodeMessage,
   MAX_ANSWER_BYTES,
   MAX_REQUEST_BYTES,
   MessageDecoder,
   readRequest,
 } from './protocol.js';
-
-/** What each call does. */
-export type ControlHandlers = {
-  readonly [C in keyof ControlCalls]: () => ControlCalls[C] | Promise<ControlCalls[C]>;
-};
 
 export interface ControlPorts {
   readonly clock: Clock;
@@ -54,6 +50,7 @@ class Client implements LinkHandler {
   #timer: Timer | undefined;
   #answering: Promise<void> = Promise.resolve();
   #waiting = 0;
+  #stream: { readonly to: BoundedStream<unknown>; readonly stop: () => void } | undefined;
   #closed = false;
 
   constructor(ports: ControlPorts, handlers: ControlHandlers, link: Link) {
@@ -65,6 +62,10 @@ class Client implements LinkHandler {
 
   data(bytes: Uint8Array): void {
     if (this.#closed) return;
+    if (this.#stream !== undefined) {
+      this.#close('a request after that for a stream');
+      return;
+    }
     // Bytes alone don't prolong the wait: an endless request ends too.
     if (!this.#decoder.push(bytes)) this.#close('a length out of bounds');
   }
@@ -72,6 +73,9 @@ class Client implements LinkHandler {
   closed(): void {
     this.#closed = true;
     this.#timer?.cancel();
+    this.#stream?.to.stop();
+    this.#stream?.stop();
+    this.#stream = undefined;
   }
 
   #request(text: Uint8Array): void {
@@ -83,23 +87,38 @@ class Client implements LinkHandler {
 
   async #answer(text: Uint8Array): Promise<void> {
     if (this.#closed) return;
-    const bytes = encodeMessage(await this.#perform(text));
+    const request = readRequest(text);
+    if (!('fault' in request) && isStream(request.call)) {
+      this.#begin(request as StreamRequest);
+      return;
+    }
+    const answer = await perform(this.#handlers, request, this.#ports.log);
+    let bytes = encodeMessage(answer);
+    if (bytes.length > MAX_ANSWER_BYTES)
+      bytes = encodeMessage({ ok: false, code: 'failed', message: 'the answer is too long' });
     if (this.#closed) return;
     this.#link.send(bytes);
     this.#waiting -= 1;
     if (this.#waiting === 0) this.#expect();
   }
 
-  async #perform(text: Uint8Array): Promise<ControlAnswer> {
-    const request = readRequest(text);
-    if ('fault' in request) return { ok: false, code: request.fault, message: request.message };
-    try {
-      const answer: ControlAnswer = { ok: true, value: await this.#handlers[request.call]() };
-      return tooLong(answer) ? { ok: false, code: 'failed', message: 'the answer is too long' } : answer;
-    } catch (error) {
-      this.#ports.log.error('control-failed', { call: request.call, error: String(error) });
-      return { ok: false, code: 'failed', message: error instanceof Error ? error.message : String(error) };
+  /** From here on the connection is the stream's. */
+  #begin(request: StreamRequest): void {
+    const link = this.#link;
+    const to = new BoundedStream<unknown>(this.#ports.clock, {
+      get pendingBytes() {
+        return link.pendingBytes;
+      },
+      send: message => link.send(encodeMessage(message)),
+    });
+    const { answer, begin } = openStream(this.#handlers, request, this.#ports.log);
+    link.send(encodeMessage(answer));
+    if (begin !== undefined) {
+      this.#stream = { to, stop: begin(to) };
+      return;
     }
+    this.#waiting -= 1;
+    if (this.#waiting === 0) this.#expect();
   }
 
   #expect(): void {
@@ -114,6 +133,3 @@ class Client implements LinkHandler {
     this.#link.close();
   }
 }
-
-/** Cheap enough: an answer is made a few times a minute at most. */
-const tooLong = (answer: ControlAnswer) => encodeMessage(answer).length > MAX_ANSWER_BYTES;

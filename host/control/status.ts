@@ -10,6 +10,8 @@ export interface NodeStatus {
   readonly dataDirectory: string;
   readonly startedAt: number;
   readonly uptimeMs: number;
+  /** Whether it does its work; absent where nobody watches over it. */
+  readonly health?: HealthStatus;
   readonly clock: ClockStatus;
   readonly keyring: KeyringStatus;
   /** What is open at the moment, at most `MAX_LINKS` of them. */
@@ -24,6 +26,15 @@ export interface NodeStatus {
   readonly quarantine: QuarantineStatus;
   /** Everything that is counted of the intake, by name. */
   readonly counters: Readonly<Record<string, number>>;
+  /** The least that is logged; absent where the log has no level that could be set. */
+  readonly log?: { readonly level: 'debug' | 'info' | 'warn' | 'error' };
+}
+
+export type HealthPart = 'intake' | 'journal' | 'uplink';
+
+export interface HealthStatus {
+  readonly ok: boolean;
+  readonly parts: Readonly<Record<HealthPart, { readonly ok: boolean; readonly fault?: string }>>;
 }
 
 export const MAX_LINKS = 1024;
@@ -45,6 +56,15 @@ export interface LinkStatus {
   readonly name: string;
   /** Ids of the devices that speak over it. */
   readonly devices: readonly string[];
+  /** Open since. */
+  readonly since?: number;
+  /** Frames that came in order, and what came that was none: bytes between frames, broken frames, too long ones. */
+  readonly frames?: number;
+  readonly noiseBytes?: number;
+  readonly noiseFrames?: number;
+  readonly oversized?: number;
+  /** Bytes that the peer has not taken yet. */
+  readonly pendingBytes?: number;
 }
 
 export interface DeviceStatus {
@@ -65,6 +85,10 @@ export interface DeviceStatus {
   /** Has a session. */
   readonly online: boolean;
   readonly link?: string;
+  /** Of its last reading: whether its own clock was set. Absent when none has come since the gateway began. */
+  readonly clock?: 'synchronised' | 'unsynchronised';
+  /** dBm, as its last heartbeat told; absent for a device that does not tell. */
+  readonly signal?: number;
   /** What its last hello said: readings held, readings lost, firmware and why it began. */
   readonly backlog?: number;
   readonly losses?: number;
@@ -93,6 +117,25 @@ export interface JournalStatus {
   readonly pendingBytes: number;
   /** Of the file system; absent when it does not tell. */
   readonly availableBytes?: number;
+  /** Readings and gaps that it holds, as far as offsets tell: some offsets hold neither. */
+  readonly entries: number;
+  /** Of its segments on disk; absent until they have been looked at. */
+  readonly bytes?: number;
+  /** When its oldest segment began; absent until it has been looked at, and when its header is destroyed. */
+  readonly oldestAt?: number;
+  /** Absent in the first minute, and where the kernel does not tell. */
+  readonly writes?: WriteStatus;
+}
+
+/** What is written to the disk: flash wears by that. */
+export interface WriteStatus {
+  /** `device`: everything that is written to the disk that holds the journal; `process`: what this process writes. */
+  readonly source: 'device' | 'process';
+  readonly bytesPerDay: number;
+  /** Measured over so long. */
+  readonly seconds: number;
+  /** Until the disk has taken `journal.enduranceBytes` at this rate; absent when the configuration does not say. */
+  readonly years?: number;
 }
 
 export interface UplinkStatus {
@@ -103,13 +146,22 @@ export interface UplinkStatus {
   readonly cursor: number;
   readonly head: number;
   readonly drained: boolean;
+  /** By `sovereign pause`, until `resume` or the gateway's next start. */
+  readonly paused: boolean;
   readonly inFlight: number;
+  /** Messages in flight at most: the configured number, or what the broker allows. */
+  readonly window: number;
   /** Since the gateway began. */
   readonly published: number;
+  /** Readings acknowledged, over the last ten seconds. */
+  readonly ratePerSecond: number;
+  /** Until the backlog is gone if it goes on as in the last minute; absent when it doesn't get shorter. */
+  readonly drainedInSeconds?: number;
   /** What subscribers have asked for since the gateway began; absent when they can't. */
   readonly fetch?: FetchStatus;
 }
 
+/** Counted since the gateway began. */
 export interface FetchStatus {
   readonly requests: number;
   /** Requests that were not taken, by reason. */
@@ -117,7 +169,7 @@ export interface FetchStatus {
   readonly ranges: number;
   /** Ranges that wait. */
   readonly waiting: number;
-  /** Readings. */
+  /** Readings sent and acknowledged. */
   readonly sent: number;
   /** Times that the disk refused. */
   readonly failed: number;

@@ -1,5 +1,6 @@
 /** What the intake knows of each device while it runs. One a device of the keyring or of the journal, no others. */
 import { fromHex, type Holding } from '../../firmware/seal/index.js';
+import type { ReadingEntry } from '../journal/entry.js';
 import { Positions } from './positions.js';
 
 /** What an authentic hello said. */
@@ -50,16 +51,37 @@ export class Device {
   settings: { readonly supported: boolean; acknowledged: number; fault: string } | undefined;
   /** The link of the last reading. */
   link = '';
+  /** Whether its own clock was set when it made its last reading; undefined: none has come since the gateway began. */
+  clockSet: boolean | undefined;
+  /** Readings that it holds and readings that it has lost: as its last hello or heartbeat said. */
+  backlog: number | undefined;
+  losses: number | undefined;
+  /** dBm, as its last heartbeat said. */
+  signal: number | undefined;
+  /** The last durable reading since the gateway began. */
+  last: ReadingEntry | undefined;
 
   constructor(id: string) {
     this.id = id;
     this.idBytes = fromHex(id)!;
   }
 
+  /** The records of an authentic heartbeat, which may say anything. */
+  told(records: readonly { readonly n: string; readonly u?: string; readonly v?: number }[]): void {
+    for (const { n, u, v } of records) {
+      if (v === undefined) continue;
+      if (n === 'backlog' && isCount(v)) this.backlog = v;
+      else if (n === 'losses' && isCount(v)) this.losses = v;
+      else if (u === 'dBm') this.signal = v;
+    }
+  }
+
   count(what: DeviceCount): void {
     this.counts[what] = (this.counts[what] ?? 0) + 1;
   }
 }
+
+const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0;
 
 export class Devices {
   readonly #devices = new Map<string, Device>();

@@ -3,7 +3,8 @@
  * and carries the journal's word to the devices.
  */
 import type { Digest, NamedSourceSettings } from '../../firmware/seal/index.js';
-import type { DevicePosition, Entry, RecentTag } from '../journal/entry.js';
+import type { Pulse } from '../health.js';
+import type { DevicePosition, Entry, ReadingEntry, RecentTag } from '../journal/entry.js';
 import { globalBudget, linkBudget } from '../keyring/budget.js';
 import { KeyCache } from '../keyring/chains.js';
 import type { KeyringView } from '../keyring/entry.js';
@@ -17,6 +18,7 @@ import { Evidence } from './evidence.js';
 import { Gate } from './gate.js';
 import { LinkSession } from './link-session.js';
 import { Quarantine } from './quarantine.js';
+import { Reconsidering } from './reconsidering.js';
 import { SdkIntake } from './sdk-intake.js';
 import { SdkLink } from './sdk-link.js';
 import { SettingsBook } from './settings.js';
@@ -74,6 +76,7 @@ export class Intake {
   readonly #evidence: Evidence;
   readonly #shared: Shared;
   readonly #sdk: SdkIntake;
+  readonly #reconsidering: Reconsidering;
   readonly #silence: SilenceWatch;
   readonly #links = new Set<LinkSession>();
   readonly #sdkLinks = new Set<SdkLink>();
@@ -116,6 +119,7 @@ export class Intake {
       seen,
     };
     this.#sdk = new SdkIntake({ ...this.#shared, keyring });
+    this.#reconsidering = new Reconsidering(this.#shared, this.#sdk);
     this.#silence = new SilenceWatch(clock, log, this.#devices, keyring);
     this.#takeUp(journal);
     journal.onDurable(batch => this.#durable(batch));
@@ -212,6 +216,21 @@ export class Intake {
     await Promise.all([this.quarantine.close(), this.#evidence.close()]);
   }
 
+  /** A round is due every few seconds, whether anything comes in or not. */
+  get pulse(): Pulse {
+    return { turns: this.#silence.rounds, busy: !this.#stopped };
+  }
+
+  /** The last reading of a device that has become durable since the gateway began. */
+  lastReading(device: string): ReadingEntry | undefined {
+    return this.#devices.get(device)?.last;
+  }
+
+  /** Bytes that failed a gate, as if they came in now. */
+  get reconsidering(): Reconsidering {
+    return this.#reconsidering;
+  }
+
   status(): IntakeStatus {
     const devices: DeviceStatus[] = [];
     const listed = new Set<string>();
@@ -259,6 +278,7 @@ export class Intake {
       if (entry.kind !== 'reading') continue;
       const device = this.#devices.of(entry.device);
       device.positions.synced(entry.epoch, entry.seq, entry.tag8, entry.offset);
+      device.last = entry;
       touched.add(device);
     }
     for (const device of touched) device.speaker?.sendReceipt();
@@ -282,11 +302,15 @@ export class Intake {
       ...(device.seenMs < 0 ? {} : { seenAt: device.seenAt }),
       silent: device.silent,
       ...(speaker === undefined ? {} : { link: speaker.linkName }),
+      ...(device.clockSet === undefined
+        ? {}
+        : { clock: device.clockSet ? ('synchronised' as const) : ('unsynchronised' as const) }),
+      ...(device.signal === undefined ? {} : { signal: device.signal }),
       ...(hello === undefined
         ? {}
         : {
-            backlog: hello.backlog,
-            losses: hello.losses,
+            ...(device.backlog !== undefined && { backlog: device.backlog }),
+            ...(device.losses !== undefined && { losses: device.losses }),
             firmware: hello.firmware,
             restart: hello.restart,
           }),

@@ -2,9 +2,10 @@
  * A few files of JSON lines, `<prefix>-<number, 10 digits>.jsonl`, written one after another up to a size and
  * removed oldest first. Not synced line by line: what is kept here is kept for people to look at.
  */
+import { systemCode } from '../fault.js';
 import type { Storage, StorageFile } from '../ports.js';
 
-const LF = 0x0a;
+export const LF = 0x0a;
 
 export interface LineFile {
   readonly number: number;
@@ -36,21 +37,31 @@ export class LineFiles {
     for (const name of await this.#storage.list(this.#directory)) {
       const match = pattern.exec(name);
       if (match === null) continue;
-      const handle = await this.#storage.open(this.#path(Number(match[1])), 'read');
-      try {
-        const content = Buffer.alloc(await handle.size());
-        const read = await handle.read(content, 0);
-        const file = { number: Number(match[1]), bytes: read };
-        this.#files.push(file);
-        for (let from = 0; ; ) {
-          const end = content.indexOf(LF, from);
-          if (end < 0 || end >= read) break;
-          line(content.toString('utf8', from, end), file);
-          from = end + 1;
-        }
-      } finally {
-        await handle.close();
+      const number = Number(match[1]);
+      const content = await this.read(number);
+      const file = { number, bytes: content.length };
+      this.#files.push(file);
+      for (let from = 0; ; ) {
+        const end = content.indexOf(LF, from);
+        if (end < 0) break;
+        line(content.toString('utf8', from, end), file);
+        from = end + 1;
       }
+    }
+  }
+
+  /** What a file of this number holds; empty when it has gone. @throws the storage's error */
+  async read(number: number): Promise<Buffer> {
+    const handle = await this.#storage.open(this.#path(number), 'read').catch(error => {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (handle === undefined) return Buffer.alloc(0);
+    try {
+      const content = Buffer.alloc(await handle.size());
+      return content.subarray(0, await handle.read(content, 0));
+    } finally {
+      await handle.close();
     }
   }
 

@@ -240,6 +240,8 @@ export class LinkSession implements LinkHandler {
     this.session = session;
     device.speaker = session;
     device.hello = hello;
+    device.backlog = hello.backlog;
+    device.losses = hello.losses;
     this.#shared.seen(device);
     this.#timer?.cancel();
     counters.add('sessions');

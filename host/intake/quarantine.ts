@@ -11,6 +11,7 @@
 import type { Clock, Log, Storage } from '../ports.js';
 import { Counters } from './counters.js';
 import { type LineFile, LineFiles } from './line-files.js';
+import { QuarantineLines } from './quarantine-lines.js';
 
 export interface QuarantineOptions {
   /** Absolute path; made when absent. */
@@ -69,6 +70,7 @@ export class Quarantine {
   readonly #log: Log;
   readonly #options: QuarantineOptions;
   readonly #files: LineFiles;
+  readonly #lines: QuarantineLines;
   readonly #usage = new Map<LineFile, Usage>();
   readonly #reasonBytes = new Map<string, number>();
   readonly #deviceBytes = new Map<string, number>();
@@ -90,6 +92,7 @@ export class Quarantine {
     this.#log = ports.log;
     this.#options = options;
     this.#files = new LineFiles(ports.storage, options.directory, 'intake');
+    this.#lines = new QuarantineLines(this.#files);
   }
 
   /** Takes up what an earlier run has kept, so that a restart renews no quota. */
@@ -141,6 +144,12 @@ export class Quarantine {
   flush(): Promise<void> {
     this.#writing = this.#writing.then(() => this.#write());
     return this.#writing;
+  }
+
+  /** What is kept, with everything that was added so far. */
+  async lines(): Promise<QuarantineLines> {
+    await this.flush();
+    return this.#lines;
   }
 
   async close(): Promise<void> {

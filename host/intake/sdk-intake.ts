@@ -41,6 +41,13 @@ export interface SdkShared {
 /** `authentic`: taken, or known already. `refused`: failed a gate. `busy`: the journal takes nothing now; give the same line again. */
 export type SdkOutcome = 'authentic' | 'refused' | 'busy';
 
+/** What became of a line that had been kept aside. */
+export type SdkRetaken =
+  | { readonly refused: GateReason }
+  | { readonly verdict: SdkVerdict; readonly device: Device; readonly epoch: number; readonly seq: number };
+
+export type SdkVerdict = 'next' | 'gap' | 'replay' | 'fork' | 'busy';
+
 type Order = 'next' | 'replay' | 'fork' | 'fallen';
 
 export class SdkIntake {
@@ -50,6 +57,10 @@ export class SdkIntake {
   /** Devices whose counter fell back without leave: where it stands. */
   readonly #fallen = new Map<string, number>();
   #heldBytes = 0;
+  /** What came out of the line that was taken last: where it stands in the order, or why it was refused. */
+  #said: SdkVerdict | GateReason = 'busy';
+  /** The line was kept aside before: a refusal leaves it there. */
+  #again = false;
 
   constructor(shared: SdkShared) {
     this.#shared = shared;
@@ -66,6 +77,7 @@ export class SdkIntake {
     if (!reader.verify(this.#mac(entry, entry.sdk.key)))
       return this.#refuse('mac', bytes, from, to, link, entry.id);
     const device = devices.of(entry.id);
+    this.#said = 'busy';
     const order = this.#order(device, entry.sdk.allowReset);
     switch (order) {
       case 'next':
@@ -77,6 +89,27 @@ export class SdkIntake {
       default:
         return this.#reset(device, entry.sdk.allowReset, bytes, from, to, link);
     }
+  }
+
+  /** What the gates say of a line; '' when it is authentic. */
+  judge(bytes: Uint8Array): GateReason | '' {
+    const reader = this.#reader;
+    if (reader.parse(bytes, 0, bytes.length) !== '') return 'malformed';
+    const entry = this.#shared.keyring.byNode(reader.node);
+    if (entry?.sdk === undefined) return 'unknown-device';
+    return reader.verify(this.#mac(entry, entry.sdk.key)) ? '' : 'mac';
+  }
+
+  /** As `take`, for a line that has been kept aside. */
+  retake(bytes: Uint8Array, link: string): SdkRetaken {
+    this.#again = true;
+    const outcome = this.take(bytes, 0, bytes.length, link);
+    this.#again = false;
+    const entry = this.#shared.keyring.byNode(this.#reader.node);
+    if (outcome === 'refused' || entry === undefined) return { refused: this.#said as GateReason };
+    const device = this.#shared.devices.of(entry.id);
+    const epoch = device.positions.tentative?.epoch ?? FIRST_EPOCH;
+    return { verdict: this.#said as SdkVerdict, device, epoch, seq: this.#reader.sequence };
   }
 
   /** Room for bytes that wait for the journal; false when all connections together hold too many. */
@@ -156,8 +189,9 @@ export class SdkIntake {
     this.#shared.seen(device);
     device.count('sequence-reset');
     this.#shared.counters.add('refused:sequence-reset');
+    this.#said = 'sequence-reset';
     const suspect = { reason: 'sequence-reset', device: device.id, link, authentic: true };
-    this.#shared.quarantine.add(suspect, bytes, from, to);
+    if (!this.#again) this.#shared.quarantine.add(suspect, bytes, from, to);
     return 'refused';
   }
 
@@ -173,6 +207,7 @@ export class SdkIntake {
   }
 
   #count(device: Device, what: 'next' | 'gap' | 'replay' | 'fork'): SdkOutcome {
+    this.#said = what;
     this.#shared.seen(device);
     device.count(what);
     this.#shared.counters.add(`sdk:${what}`);
@@ -189,7 +224,9 @@ export class SdkIntake {
     detail = '',
   ): SdkOutcome {
     this.#shared.counters.add(`refused:${reason}`);
-    this.#shared.quarantine.add({ reason, device, detail, link, authentic: false }, bytes, from, to);
+    this.#said = reason;
+    if (!this.#again)
+      this.#shared.quarantine.add({ reason, device, detail, link, authentic: false }, bytes, from, to);
     return 'refused';
   }
 

@@ -1,7 +1,7 @@
 /**
  * The readings of one link: gates, verdict, and what the device is told about each.
  */
-import { fromHex, Kind, SHORT_TAG_BYTES, toHex } from '../../firmware/seal/index.js';
+import { fromHex, Kind, readRecords, SHORT_TAG_BYTES, toHex } from '../../firmware/seal/index.js';
 import type { DerivationBudget } from '../keyring/budget.js';
 import { SettingsSender } from './device-settings.js';
 import type { LinkSession, Session } from './link-session.js';
@@ -83,7 +83,11 @@ export class SessionReadings {
       case 'gap':
         this.#past = undefined;
         this.#reachedEpoch = envelope.epoch;
-        if (envelope.kind === Kind.heartbeat) this.#settings.heartbeat(session, bytes, envelope);
+        device.clockSet = envelope.unixMs >= 0;
+        if (envelope.kind === Kind.heartbeat) {
+          this.#settings.heartbeat(session, bytes, envelope);
+          device.told(readRecords(bytes, envelope.recordsAt, envelope.recordsEnd));
+        }
         return; // the receipt follows when the journal says that it is durable
       case 'busy':
         return; // no receipt: the device keeps it and sends it again

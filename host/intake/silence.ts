@@ -18,6 +18,7 @@ export class SilenceWatch {
   readonly #keyring: KeyringView;
   readonly #beganMs: number;
   #timer: Timer | undefined;
+  #rounds = 0;
 
   constructor(clock: Clock, log: Log, devices: Devices, keyring: KeyringView) {
     this.#clock = clock;
@@ -26,6 +27,11 @@ export class SilenceWatch {
     this.#keyring = keyring;
     this.#beganMs = clock.monotonic();
     this.#later();
+  }
+
+  /** Looks taken. */
+  get rounds(): number {
+    return this.#rounds;
   }
 
   seen(device: Device): void {
@@ -43,6 +49,7 @@ export class SilenceWatch {
   #later(): void {
     this.#timer = this.#clock.after(LOOK_MS, () => {
       this.#look();
+      this.#rounds++;
       this.#later();
     });
   }

@@ -28,6 +28,10 @@ export interface DeviceStatus {
   readonly silent: boolean;
   /** The link of its session. */
   readonly link?: string;
+  /** Whether its own clock was set at its last reading. */
+  readonly clock?: 'synchronised' | 'unsynchronised';
+  /** dBm. */
+  readonly signal?: number;
   readonly backlog?: number;
   readonly losses?: number;
   readonly firmware?: string;

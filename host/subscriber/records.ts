@@ -3,16 +3,9 @@
  * and the `reading` topic. Only of readings that have been verified, or of bytes that are not trusted anyway.
  */
 import { readRecords } from '../../firmware/seal/index.js';
+import type { JsonRecord } from './json-record.js';
 
-/** One of `v`, `vs`, `vb`, `vd` is there; `vd` is base64url without padding. */
-export interface JsonRecord {
-  n: string;
-  u?: string;
-  v?: number;
-  vs?: string;
-  vb?: boolean;
-  vd?: string;
-}
+export type { JsonRecord };
 
 /** The records of an envelope whose `bytes[from, to)` `EnvelopeReader.parse` has found in order. */
 export function envelopeRecords(bytes: Uint8Array, from: number, to: number): JsonRecord[] {

@@ -4,14 +4,19 @@ import type { Clock } from '../ports.js';
 export class Pace {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #perSecond: number;
+  readonly #lifted: () => boolean;
   readonly #burst: number;
   #tokens: number;
   #filledAt: number;
 
-  /** @param perSecond 0: no limit */
-  constructor(clock: Pick<Clock, 'monotonic'>, perSecond: number) {
+  /**
+   * @param perSecond 0: no limit
+   * @param lifted no limit while this says so
+   */
+  constructor(clock: Pick<Clock, 'monotonic'>, perSecond: number, lifted: () => boolean = () => false) {
     this.#clock = clock;
     this.#perSecond = perSecond;
+    this.#lifted = lifted;
     this.#burst = Math.max(1, perSecond / 10);
     this.#tokens = this.#burst;
     this.#filledAt = clock.monotonic();
@@ -19,7 +24,7 @@ export class Pace {
 
   /** Takes one, or says in how many ms there will be one. */
   take(): number {
-    if (this.#perSecond === 0) return 0;
+    if (this.#perSecond === 0 || this.#lifted()) return 0;
     const now = this.#clock.monotonic();
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#filledAt) * this.#perSecond) / 1000);
     this.#filledAt = now;

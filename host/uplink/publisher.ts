@@ -40,8 +40,18 @@ export interface PublisherOptions {
   readonly acknowledgeTimeoutMs: number;
 }
 
-/** Readings that subscribers have asked for. */
+/** What people have told the uplink; outlives connections. */
+export interface Flow {
+  /** Nothing but the status is published. */
+  paused: boolean;
+  /** The backlog goes without a limit until nothing is left of it. */
+  hurried: boolean;
+}
+
+/** Readings that subscribers have asked for, and what else goes beside. */
 export interface FetchSource {
+  /** Whether anybody may ask. */
+  readonly answers: boolean;
   /** The next message, when its time has come. */
   next(): Outgoing | undefined;
   stop(): void;
@@ -57,6 +67,7 @@ export interface PublisherPorts {
   readonly head: () => number;
   /** Outlives connections. */
   readonly times: TimeMap;
+  readonly flow: Flow;
   /** Absent: nobody may ask. */
   readonly fetch?: FetchSource | undefined;
 }
@@ -110,7 +121,7 @@ export class Publisher {
     this.#options = options;
     this.#events = events;
     this.#limit = Math.max(1, Math.min(options.window, ports.session.receiveMaximum));
-    this.#answersFetch = ports.fetch !== undefined;
+    this.#answersFetch = ports.fetch?.answers === true;
     this.#fetchLimit = Math.max(1, this.#limit >> 3);
     this.#pastLimit = Math.max(1, this.#limit - (this.#limit >> 3));
     this.#answeredAt = ports.clock.monotonic();
@@ -131,7 +142,7 @@ export class Publisher {
         head,
       },
       this.#lanes,
-      new Pace(ports.clock, options.replayPerSecond),
+      new Pace(ports.clock, options.replayPerSecond, () => ports.flow.hurried),
       new SenmlEncoder(ports.times),
     );
   }
@@ -148,6 +159,11 @@ export class Publisher {
 
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Messages in flight at most. */
+  get window(): number {
+    return this.#limit;
   }
 
   get head(): number {
@@ -178,7 +194,7 @@ export class Publisher {
     this.#pump();
   }
 
-  /** There may be something that was asked for. */
+  /** There may be something that was asked for, or people have told otherwise. */
   look(): void {
     this.#pump();
   }
@@ -221,6 +237,7 @@ export class Publisher {
     let waiting = false;
     while (!waiting && this.#room) {
       if (this.#statusDue) this.#publishStatus();
+      else if (this.#ports.flow.paused) waiting = true;
       else if (!this.#fetchWasLast && this.#publishFetched()) this.#fetchWasLast = true;
       else if (this.#messages.length > 0) this.#publish(this.#messages.shift()!);
       else if (!this.#take()) waiting = !this.#publishFetched();
@@ -294,7 +311,7 @@ export class Publisher {
     this.#fetchInFlight++;
     this.#ports.session.publish(message, error => {
       if (this.#stopped) return;
-      if (error && optional) this.#events.statusRefused(error.message);
+      if (error && optional) this.#events.statusRefused(`${message.topic}: ${error.message}`);
       else if (error) {
         this.#events.failed(refused(message.topic, error));
         return;
@@ -341,6 +358,7 @@ export class Publisher {
   #settle(): void {
     this.#lanes.settle();
     if (!this.drained) return;
+    this.#ports.flow.hurried = false;
     this.#events.moved();
     if (!this.#saidDrained) this.#statusDue = true;
   }

@@ -4,107 +4,22 @@
  * acknowledged. Each connection starts clean: the journal is the only store of what is still to be sent.
  */
 import { Fault } from '../fault.js';
-import type { DamageListener, Entry } from '../journal/entry.js';
-import type { Broker, BrokerOptions, BrokerSession, Clock, Log, Random, Timer } from '../ports.js';
+import type { Pulse } from '../health.js';
+import type { BrokerOptions, BrokerSession, Timer } from '../ports.js';
 import { Backoff } from './backoff.js';
+import { Beside } from './beside.js';
 import { brokerName } from './broker-name.js';
-import { CursorKeeper, type UplinkCursor } from './cursor-keeper.js';
+import type { Companion } from './companion.js';
+import { CursorKeeper } from './cursor-keeper.js';
+import { Drain } from './drain.js';
 import { FetchCounts } from './fetch/counts.js';
-import { type Archive, Fetcher } from './fetch/fetcher.js';
-import type { Order } from './lanes.js';
+import { Fetcher } from './fetch/fetcher.js';
 import { type Place, samePlace } from './place.js';
-import { Publisher, type PublisherOptions } from './publisher.js';
-import type { UplinkReader } from './read-ahead.js';
+import { type Flow, Publisher, type PublisherOptions } from './publisher.js';
 import { encodeStatus } from './status.js';
 import { TimeMap } from './time-map.js';
 import { fetchTopic, STATUS_CONTENT_TYPE, statusTopic } from './topics.js';
-
-/** What an uplink wants of the journal. */
-export interface UplinkJournal {
-  /** One more than the last offset that is durable. */
-  readonly durableOffset: number;
-  onDurable(listener: (batch: readonly Entry[]) => void): void;
-  /** Reads durable entries from an offset on; `next` gives none at the end. */
-  reader(fromOffset: number, options?: { damaged?: DamageListener }): UplinkReader;
-}
-
-export interface UplinkPorts {
-  readonly broker: Broker;
-  readonly journal: UplinkJournal;
-  readonly cursor: UplinkCursor;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  /** Where readings are looked for that subscribers ask for; absent: they can't. */
-  readonly archive?: Archive;
-}
-
-export interface UplinkOptions {
-  /** Without the client id, which is made of the gateway's name. */
-  readonly broker: Omit<BrokerOptions, 'clientId' | 'will' | 'cleanStart'>;
-  /** A level of the topics. */
-  readonly site: string;
-  /** A level of the topics. */
-  readonly gateway: string;
-  /** Messages in flight at most. */
-  readonly window: number;
-  /** Readings a second while there is a backlog; 0: no limit. Below the rate at which readings come in, the backlog grows. */
-  readonly replayPerSecond: number;
-  /** Readings a second for subscribers that miss some; 0: none. */
-  readonly fetchPerSecond?: number;
-  /** Publish SenML JSON as well. */
-  readonly readingTopic: boolean;
-  /** What goes first while there is a backlog; the oldest when absent. */
-  readonly order?: Order;
-  /** Readings of a backlog go many at a time, on a topic of their own. */
-  readonly batch?: boolean;
-  /** Damage that the journal's reader finds. */
-  readonly damaged?: DamageListener;
-  readonly statusEveryMs?: number;
-  readonly cursorEveryMs?: number;
-  readonly minBackoffMs?: number;
-  readonly maxBackoffMs?: number;
-  /** A broker that acknowledges nothing for so long is left; looked at when a status is due. */
-  readonly acknowledgeTimeoutMs?: number;
-  /** How long `close` waits for what is in flight. */
-  readonly closeTimeoutMs?: number;
-}
-
-export interface UplinkState {
-  /** `waiting`: a pause before the next attempt, for the reason that `fault` tells. */
-  readonly name: 'idle' | 'connecting' | 'online' | 'waiting' | 'closed';
-  /** Without credentials. */
-  readonly broker: string;
-  /** What went wrong last; stays until readings are acknowledged again or the connection has lasted. */
-  readonly fault?: Fault;
-  readonly cursor: number;
-  readonly head: number;
-  readonly drained: boolean;
-  /** Messages. */
-  readonly inFlight: number;
-  /** Readings acknowledged since the start of the process. */
-  readonly published: number;
-  /** Attempts since the last connection that worked. */
-  readonly attempts: number;
-  /** Pause before the next attempt. */
-  readonly pauseMs: number;
-  /** What subscribers have asked for; absent when they can't. */
-  readonly fetch?: FetchState;
-}
-
-/** Counted since the start of the process. */
-export interface FetchState {
-  readonly requests: number;
-  /** Requests that were not taken, by reason. */
-  readonly refused: Readonly<Record<string, number>>;
-  readonly ranges: number;
-  /** Ranges that wait. */
-  readonly waiting: number;
-  /** Readings sent and acknowledged. */
-  readonly sent: number;
-  /** Times that the disk refused. */
-  readonly failed: number;
-}
+import type { UplinkOptions, UplinkPorts, UplinkState } from './types.js';
 
 /** A connection that has lasted so long was no failure, even if nothing was to be published. */
 const LASTED_MS = 30_000;
@@ -115,6 +30,8 @@ export class Uplink {
   readonly #publishing: PublisherOptions;
   readonly #times = new TimeMap();
   readonly #fetchCounts = new FetchCounts();
+  readonly #flow: Flow = { paused: false, hurried: false };
+  readonly #drain: Drain;
   readonly #keeper: CursorKeeper;
   readonly #backoff: Backoff;
   #name: UplinkState['name'] = 'idle';
@@ -128,6 +45,7 @@ export class Uplink {
   #timer: Timer | undefined;
   #pauseMs = 0;
   #attempts = 0;
+  #turns = 0;
   #published = 0;
   #connectedAt = 0;
   #statusRefused = false;
@@ -148,6 +66,7 @@ export class Uplink {
       statusEveryMs: options.statusEveryMs ?? 10_000,
       acknowledgeTimeoutMs: options.acknowledgeTimeoutMs ?? 60_000,
     };
+    this.#drain = new Drain(ports.clock);
     this.#place = { offset: ports.cursor.offset, ranges: ports.cursor.ranges };
     this.#keeper = new CursorKeeper(ports.cursor, ports.clock, ports.log, options.cursorEveryMs ?? 200);
     this.#backoff = new Backoff(ports.random, {
@@ -157,20 +76,29 @@ export class Uplink {
     ports.journal.onDurable(batch => {
       if (options.readingTopic)
         for (const entry of batch) if (entry.kind === 'reading') this.#times.observe(entry);
+      this.#drain.arrived(batch.length);
       this.#publisher?.wake();
     });
   }
 
   get state(): UplinkState {
     const publisher = this.#publisher;
+    const cursor = this.#place.offset;
+    const head = publisher?.head ?? Math.max(this.#ports.journal.durableOffset, cursor);
+    const drained = publisher?.drained ?? false;
+    const seconds = drained ? 0 : this.#drain.secondsFor(head - cursor);
     return {
       name: this.#name,
       broker: brokerName(this.#options.broker.url),
       ...(this.#fault && { fault: this.#fault }),
-      cursor: this.#place.offset,
-      head: publisher?.head ?? Math.max(this.#ports.journal.durableOffset, this.#place.offset),
-      drained: publisher?.drained ?? false,
+      cursor,
+      head,
+      drained,
+      paused: this.#flow.paused,
       inFlight: publisher?.inFlight ?? 0,
+      window: publisher?.window ?? this.#options.window,
+      ratePerSecond: this.#drain.ratePerSecond,
+      ...(seconds !== undefined && { drainedInSeconds: seconds }),
       published: this.#published,
       attempts: this.#attempts,
       pauseMs: this.#pauseMs,
@@ -180,12 +108,46 @@ export class Uplink {
     };
   }
 
+  /** Goes on while there is a broker to be reached or something to be published. */
+  get pulse(): Pulse {
+    const resting = this.#name === 'online' && (this.#publisher?.drained === true || this.#flow.paused);
+    const over = this.#name === 'idle' || this.#name === 'closed';
+    return { turns: this.#turns + this.#published, busy: !resting && !over };
+  }
+
   get #answers(): boolean {
     return this.#ports.archive !== undefined && (this.#options.fetchPerSecond ?? 0) > 0;
   }
 
   start(): void {
     if (this.#name === 'idle') this.#attempt();
+  }
+
+  /** Offsets that are still to be published. */
+  get behind(): number {
+    const { head, cursor } = this.state;
+    return Math.max(0, head - cursor);
+  }
+
+  /** Publishes no readings until `resume`; the connection stays. */
+  pause(): void {
+    this.#flow.paused = true;
+    this.#flow.hurried = false;
+  }
+
+  resume(): void {
+    this.#flow.paused = false;
+    this.#publisher?.look();
+  }
+
+  /** Connects now if it waits, and publishes the backlog without its limit until nothing is left of it. */
+  hurry(): void {
+    this.#flow.hurried = true;
+    this.#publisher?.look();
+    if (this.#name !== 'waiting') return;
+    this.#timer?.cancel();
+    this.#backoff.reset();
+    this.#attempt();
   }
 
   /** Waits a little for what is in flight, says that the gateway goes, saves the cursor. */
@@ -207,6 +169,7 @@ export class Uplink {
   #attempt(): void {
     const { broker, site, gateway } = { ...this.#options };
     this.#name = 'connecting';
+    this.#turns++;
     this.#attempts++;
     const will = {
       topic: statusTopic(site, gateway),
@@ -219,6 +182,7 @@ export class Uplink {
     const handler = {
       message: async (topic: string, payload: Uint8Array) => {
         if (topic === fetchTopic(site, gateway)) this.#fetcher?.request(payload);
+        else this.#ports.companion?.message(topic, payload);
       },
       closed: (reason: string) => {
         over = true;
@@ -243,11 +207,13 @@ export class Uplink {
     const { clock, journal, log } = this.#ports;
     const { damaged } = this.#options;
     this.#name = 'online';
+    this.#turns++;
     this.#session = session;
     this.#connectedAt = clock.monotonic();
     log.info('uplink-online', { broker: brokerName(this.#options.broker.url), cursor: this.#place.offset });
     const reader = (from: number) => journal.reader(from, damaged && { damaged });
     const fetch = this.#makeFetcher();
+    const { companion } = this.#ports;
     const publisher: Publisher = new Publisher(
       {
         clock,
@@ -256,13 +222,15 @@ export class Uplink {
         reader,
         head: () => journal.durableOffset,
         times: this.#times,
-        fetch,
+        flow: this.#flow,
+        fetch: new Beside(fetch, companion),
       },
       this.#publishing,
       {
         moved: () => this.#moved(publisher),
         published: count => {
           this.#published += count;
+          this.#drain.published(count);
         },
         failed: fault => {
           // We take leave by ourselves, so the will is not published.
@@ -279,6 +247,7 @@ export class Uplink {
     this.#fetcher = fetch;
     publisher.start();
     if (fetch !== undefined) void this.#listen(session, publisher);
+    if (companion !== undefined) void this.#accompany(companion, session, publisher);
   }
 
   #makeFetcher(): Fetcher | undefined {
@@ -307,6 +276,16 @@ export class Uplink {
     }
   }
 
+  async #accompany(companion: Companion, session: BrokerSession, publisher: Publisher): Promise<void> {
+    companion.connected(session, () => publisher.look());
+    if (companion.topics.length === 0) return;
+    await session.subscribe(companion.topics).catch(error => {
+      // It can do without. That the connection has gone is told elsewhere.
+      if (publisher === this.#publisher)
+        this.#ports.log.warn('uplink-companion-refused', { error: String(error) });
+    });
+  }
+
   #moved(publisher: Publisher): void {
     const { place } = publisher;
     if (publisher !== this.#publisher || samePlace(place, this.#place)) return;
@@ -330,7 +309,8 @@ export class Uplink {
     const news = this.#fault?.message !== fault.message;
     this.#fault = fault;
     this.#name = 'waiting';
-    this.#pauseMs = this.#backoff.next();
+    this.#turns++;
+    this.#pauseMs = this.#backoff.next(fault.code);
     const fields = { code: fault.code, error: fault.message, remedy: fault.remedy, pauseMs: this.#pauseMs };
     if (news) log.warn('uplink-waiting', fields);
     else log.debug('uplink-waiting', fields);

@@ -92,7 +92,7 @@ ${settings}
 
   status(): Promise<NodeStatus> {
     const ports = { clock: systemClock, connect: connectUnix };
-    return callGateway(ports, join(this.directory, 'data', 'control.sock'), 'status');
+    return callGateway(ports, join(this.directory, 'data', 'control.sock'), 'status', {});
   }
 
   /** @param signal SIGTERM: it takes leave; SIGKILL: it does not */

@@ -1,11 +1,12 @@
-/** The control socket: `MessageDecoder` however the bytes come, `readRequest`, `readAnswer`. */
+/** The control socket: `MessageDecoder` however the bytes come, `readRequest`, `readAnswer`, `readStreamMessage`. */
+import { CALLS, type ControlRequest } from '../../host/control/calls.js';
 import {
-  CALLS,
   encodeMessage,
   MAX_REQUEST_BYTES,
   MessageDecoder,
   readAnswer,
   readRequest,
+  readStreamMessage,
 } from '../../host/control/protocol.js';
 import { alteredText } from './alter.js';
 import { chunks, ensure, mutated, same, type Target } from './core.js';
@@ -13,6 +14,13 @@ import { type Dice, words } from './mutate.js';
 
 const WORDS = words(
   '{"call":"status"}',
+  '{"call":"quarantine-list","limit":100,"after":"3-1024","reason":"mac"}',
+  '{"call":"log-level","level":"debug"}',
+  '{"item":',
+  '{"lost":',
+  '"device":"cellar"',
+  '"before":9007199254740991',
+  '"id":"1-0"',
   '{"ok":true,"value":',
   '{"ok":false,"code":"failed","message":"x"}',
   '"call"',
@@ -33,11 +41,43 @@ const WORDS = words(
   [0xff],
 );
 
-const KEYS = ['call', 'status', 'ok', 'value', 'code', 'message', 'more'];
+const KEYS = [
+  'call',
+  'status',
+  'ok',
+  'value',
+  'code',
+  'message',
+  'more',
+  'device',
+  'limit',
+  'id',
+  'item',
+  'lost',
+];
+
+function request(dice: Dice): ControlRequest {
+  const device = dice.pick(['00000000000000aa', 'cellar', '温度']);
+  return dice.pick<ControlRequest>([
+    { call: 'status', args: {} },
+    { call: 'device', args: { device } },
+    {
+      call: 'quarantine-list',
+      args: { limit: 1 + dice.below(100), after: `${dice.below(20)}-${dice.below(1e6)}` },
+    },
+    { call: 'quarantine-release', args: { id: '1-0' } },
+    { call: 'log-level', args: { level: dice.pick(['debug', 'info', 'warn', 'error'] as const) } },
+    { call: 'readings', args: { device, before: dice.uint(), since: dice.uint(), limit: 5000 } },
+    { call: 'tail', args: { device } },
+    { call: 'log', args: { recent: dice.below(500) } },
+  ]);
+}
 
 function message(dice: Dice): Uint8Array {
-  if (dice.oneIn(2)) return encodeMessage({ call: 'status' });
-  if (dice.oneIn(2)) return encodeMessage({ ok: false, code: 'failed', message: dice.text(30) });
+  if (dice.oneIn(2)) return encodeMessage(request(dice));
+  if (dice.oneIn(3)) return encodeMessage(dice.pick([{ item: dice.text(20) }, { lost: dice.below(1e9) }]));
+  if (dice.oneIn(2))
+    return encodeMessage({ ok: false, code: 'failed', message: dice.text(30), remedy: dice.text(9) });
   return encodeMessage({ ok: true, value: [dice.uint(), dice.text(20), null] });
 }
 
@@ -104,14 +144,20 @@ const texts = mutated('any message: a request, an answer, or what is wrong with 
     } else {
       ensure(CALLS.includes(request.call), `call ${request.call}`);
       const again = readRequest(encodeMessage(request).slice(4));
-      ensure(!('fault' in again) && again.call === request.call, 'reads otherwise');
+      ensure(!('fault' in again) && same(encodeMessage(again), encodeMessage(request)), 'reads otherwise');
     }
     if (answer !== undefined) {
       const encoded = encodeMessage(answer);
       const again = readAnswer(encoded.slice(4));
       ensure(again !== undefined && same(encodeMessage(again), encoded), 'reads otherwise');
     }
-    return !('fault' in request) || answer !== undefined;
+    const streamed = readStreamMessage(text);
+    if (streamed !== undefined) {
+      const encoded = encodeMessage(streamed);
+      const again = readStreamMessage(encoded.slice(4));
+      ensure(again !== undefined && same(encodeMessage(again), encoded), 'reads otherwise');
+    }
+    return !('fault' in request) || answer !== undefined || streamed !== undefined;
   },
 });
 

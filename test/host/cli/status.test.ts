@@ -8,6 +8,7 @@ import type { NodeStatus } from '../../../host/control/status.js';
 import { systemClock } from '../../../host/node/clock.js';
 import { silentLog } from '../../../host/node/log.js';
 import { UnixListener } from '../../../host/node/unix-socket.js';
+import { handlersWith } from '../control/handlers.js';
 import { emptyStatus } from '../control/status.js';
 import { runCommand, temporary } from './commands.js';
 
@@ -48,6 +49,7 @@ const busy: NodeStatus = {
     oldestOffset: 0,
     durableOffset: 1019,
     segments: 1,
+    entries: 1019,
     pendingBytes: 0,
     availableBytes: 3 * 1024 ** 3,
   },
@@ -58,8 +60,11 @@ const busy: NodeStatus = {
     cursor: 1000,
     head: 1019,
     drained: false,
+    paused: false,
     inFlight: 0,
+    window: 1000,
     published: 1000,
+    ratePerSecond: 0,
     fetch: { requests: 3, refused: { json: 2 }, ranges: 70, waiting: 1, sent: 812, failed: 0 },
   },
   quarantine: { bytes: 2048, kept: 4, dropped: {}, reasons: { mac: 4 }, evidence: 1 },
@@ -74,7 +79,7 @@ async function setUp(t: ExecutionContext, status?: NodeStatus) {
     const source = new UnixListener(join(data, CONTROL_SOCKET));
     const server = new ControlServer(
       { clock: systemClock, log: silentLog, source },
-      { status: () => status },
+      handlersWith({ status: () => status }),
     );
     await server.start();
     t.teardown(() => server.stop());

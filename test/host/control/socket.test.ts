@@ -10,6 +10,7 @@ import { systemClock } from '../../../host/node/clock.js';
 import { silentLog } from '../../../host/node/log.js';
 import { connectUnix, UnixListener } from '../../../host/node/unix-socket.js';
 import { FakeClock } from '../../support/fake-clock.js';
+import { handlersWith } from './handlers.js';
 import { emptyStatus } from './status.js';
 
 async function serve(
@@ -19,13 +20,14 @@ async function serve(
 ) {
   const directory = mkdtempSync(join(tmpdir(), 'sovereign-control-'));
   const path = join(directory, 'control.sock');
-  const server = new ControlServer({ clock, log: silentLog, source: new UnixListener(path) }, { status });
+  const source = new UnixListener(path);
+  const server = new ControlServer({ clock, log: silentLog, source }, handlersWith({ status }));
   await server.start();
   t.teardown(async () => {
     await server.stop();
     rmSync(directory, { recursive: true });
   });
-  const ask = () => callGateway({ clock: systemClock, connect: connectUnix }, path, 'status');
+  const ask = () => callGateway({ clock: systemClock, connect: connectUnix }, path, 'status', {});
   return { path, server, ask, clock };
 }
 
@@ -68,7 +70,7 @@ test('a socket that a killed gateway left is replaced', async t => {
   writeFileSync(`${path}2`, '');
   const again = new ControlServer(
     { clock: new FakeClock(), log: silentLog, source: new UnixListener(`${path}2`) },
-    { status: () => emptyStatus },
+    handlersWith(),
   );
   await again.start();
   await again.stop();
@@ -77,7 +79,7 @@ test('a socket that a killed gateway left is replaced', async t => {
 
 test('no gateway: the fault says so', async t => {
   const { path } = await serve(t);
-  const ask = (at: string) => callGateway({ clock: systemClock, connect: connectUnix }, at, 'status');
+  const ask = (at: string) => callGateway({ clock: systemClock, connect: connectUnix }, at, 'status', {});
   await t.throwsAsync(ask(`${path}.not`), { code: 'gateway-absent' });
   writeFileSync(`${path}.file`, '');
   await t.throwsAsync(ask(`${path}.file`), { code: 'gateway-absent' });

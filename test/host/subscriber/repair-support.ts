@@ -8,7 +8,8 @@ import { Journal } from '../../../host/journal/journal.js';
 import { mqttBroker } from '../../../host/node/broker.js';
 import { NodeStorage } from '../../../host/node/storage.js';
 import type { Clock } from '../../../host/ports.js';
-import { Uplink, type UplinkOptions } from '../../../host/uplink/uplink.js';
+import type { UplinkOptions } from '../../../host/uplink/types.js';
+import { Uplink } from '../../../host/uplink/uplink.js';
 import { anyRandom, realClock, TestLog } from '../uplink/support.js';
 
 /** Time in which pauses made for people and networks are over soon. */

@@ -4,7 +4,7 @@ import type { Entry, ReadingEntry } from '../../../host/journal/entry.js';
 import { nodeDigest } from '../../../host/node/digest.js';
 import type { Clock, Log, Random } from '../../../host/ports.js';
 import type { UplinkCursor } from '../../../host/uplink/cursor-keeper.js';
-import type { UplinkJournal } from '../../../host/uplink/uplink.js';
+import type { UplinkJournal } from '../../../host/uplink/types.js';
 
 export const realClock: Clock = {
   now: () => Date.now(),

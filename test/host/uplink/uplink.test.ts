@@ -1,6 +1,7 @@
 import test from 'ava';
 import { Fault } from '../../../host/fault.js';
-import { Uplink, type UplinkOptions } from '../../../host/uplink/uplink.js';
+import type { UplinkOptions } from '../../../host/uplink/types.js';
+import { Uplink } from '../../../host/uplink/uplink.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { freshSeed, prng } from '../../support/prng.js';
 import { FakeBroker } from './fake-broker.js';

@@ -1,0 +1,52 @@
+/** From a request to its answer, for whoever takes requests: the control socket, the page. */
+import { Fault } from '../fault.js';
+import type { Log } from '../ports.js';
+import type {
+  BadRequest,
+  BeginStream,
+  CallRequest,
+  ControlAnswer,
+  ControlHandlers,
+  ControlRequest,
+  StreamRequest,
+} from './calls.js';
+
+/** The answer to a call. Never rejects. */
+export async function perform(
+  handlers: ControlHandlers,
+  request: ControlRequest | BadRequest,
+  log: Log,
+): Promise<ControlAnswer> {
+  if ('fault' in request) return { ok: false, code: request.fault, message: request.message };
+  const { call, args } = request as CallRequest;
+  try {
+    const handler = handlers[call] as (given: typeof args) => unknown;
+    return { ok: true, value: await handler(args) };
+  } catch (error) {
+    return failure(call, error, log);
+  }
+}
+
+/** The answer to a request for a stream, which has to be sent first, and what begins it; without that, `answer` says why not. */
+export function openStream(
+  handlers: ControlHandlers,
+  { call, args }: StreamRequest,
+  log: Log,
+): { readonly answer: ControlAnswer; readonly begin?: BeginStream<unknown> } {
+  try {
+    const handler = handlers[call] as (given: typeof args) => BeginStream<unknown>;
+    return { begin: handler(args), answer: { ok: true, value: { stream: call } } };
+  } catch (error) {
+    return { answer: failure(call, error, log) };
+  }
+}
+
+/** A Fault is for who asked; anything else is for the log as well. */
+function failure(call: string, error: unknown, log: Log): ControlAnswer {
+  if (error instanceof Fault) {
+    const { code, message, remedy } = error;
+    return { ok: false, code, message, ...(remedy !== '' && { remedy }) };
+  }
+  log.error('control-failed', { call, error: String(error) });
+  return { ok: false, code: 'failed', message: error instanceof Error ? error.message : String(error) };
+}
