@@ -18,6 +18,8 @@ import { Journal } from './journal/journal.js';
 import type { KeyringView } from './keyring/entry.js';
 import { MetricsServer } from './metrics/server.js';
 import type { Broker, BrokerOptions, Clock, LinkSource, Log, LogControl, Random, Storage } from './ports.js';
+import type { HomeAssistant } from './uplink/homeassistant/home-assistant.js';
+import { openHomeAssistant } from './uplink/homeassistant/open.js';
 import { Uplink } from './uplink/uplink.js';
 import type { HttpSource } from './web/ports.js';
 
@@ -62,6 +64,7 @@ export class Gateway {
   readonly #journal: Journal;
   readonly #cursor: Cursor;
   readonly #intake: Intake;
+  readonly #homeAssistant: HomeAssistant | undefined;
   readonly #uplink: Uplink | undefined;
   readonly #observations: Observations;
   /** What can be asked of it, over whatever way. */
@@ -76,7 +79,13 @@ export class Gateway {
     config: Config,
     facts: GatewayFacts,
     ports: GatewayPorts,
-    parts: { journal: Journal; cursor: Cursor; intake: Intake; access: BrokerAccess },
+    parts: {
+      journal: Journal;
+      cursor: Cursor;
+      intake: Intake;
+      access: BrokerAccess;
+      homeAssistant: HomeAssistant | undefined;
+    },
   ) {
     this.#config = config;
     this.#facts = facts;
@@ -84,6 +93,7 @@ export class Gateway {
     this.#journal = parts.journal;
     this.#cursor = parts.cursor;
     this.#intake = parts.intake;
+    this.#homeAssistant = parts.homeAssistant;
     const { clock, log, metrics: source } = ports;
     this.#metrics =
       config.metrics &&
@@ -152,7 +162,8 @@ export class Gateway {
         settingsDirectory: config.dataDirectory,
         devices: config.devices,
       });
-      gateway = new Gateway(config, facts, ports, { journal, cursor, intake, access });
+      const homeAssistant = await openHomeAssistant({ ...ports, journal }, config, facts.version);
+      gateway = new Gateway(config, facts, ports, { journal, cursor, intake, access, homeAssistant });
     } catch (error) {
       // Its timers would keep a process that serves nobody, beside the next owner of the directory.
       await journal?.close();
@@ -205,6 +216,7 @@ export class Gateway {
     await this.#metrics?.stop();
     await this.#intake.stop();
     await this.#uplink?.close();
+    await this.#homeAssistant?.close();
     await this.#journal.close();
     await this.#cursor.close();
   }
@@ -232,7 +244,16 @@ export class Gateway {
       ...access,
     };
     return new Uplink(
-      { broker, journal: this.#journal, archive: this.#journal, cursor: this.#cursor, clock, random, log },
+      {
+        broker,
+        journal: this.#journal,
+        archive: this.#journal,
+        cursor: this.#cursor,
+        companion: this.#homeAssistant,
+        clock,
+        random,
+        log,
+      },
       {
         broker: options,
         site: this.#config.site,

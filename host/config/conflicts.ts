@@ -1,6 +1,7 @@
 /** Limits that hold between settings of `config.yaml`. */
 import { deviceConflicts } from './devices.js';
 import { type Path, pathText, valueAt } from './document.js';
+import { homeAssistantConflicts, panelConflicts } from './panel.js';
 import { configSchema } from './schema.js';
 import { webConflicts } from './web.js';
 
@@ -100,6 +101,8 @@ export function conflicts(raw: unknown): Conflict[] {
   brokerConflicts(['links', 'mqtt'], raw, check, has);
   deviceConflicts(raw, check);
   webConflicts(raw, check);
+  homeAssistantConflicts(raw, check);
+  panelConflicts(raw, check);
   return found;
 }
 
