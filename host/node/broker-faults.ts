@@ -1,6 +1,7 @@
 import { Fault, systemCode } from '../fault.js';
 import type { BrokerOptions } from '../ports.js';
 import { brokerName } from '../uplink/broker-name.js';
+import { isSecure, tlsFault } from './broker-tls.js';
 
 /** Reason codes that a broker ends or refuses a connection with (MQTT 5, section 2.4). */
 export const REASONS: Readonly<Record<number, string>> = {
@@ -29,6 +30,11 @@ export const REASONS: Readonly<Record<number, string>> = {
 const CREDENTIALS = new Set([4, 5, 134, 135]);
 const PROTOCOL = new Set([1, 132]);
 const CLIENT_ID = new Set([2, 133]);
+
+/** Whether the broker has ended the connection without saying why. */
+export function silent(cause: unknown): boolean {
+  return cause === undefined || ['ECONNRESET', 'EPIPE'].includes(systemCode(cause));
+}
 
 /** What to tell the user about a connection that did not come about. */
 export function connectFault(options: BrokerOptions, cause: unknown): Fault {
@@ -59,15 +65,8 @@ export function connectFault(options: BrokerOptions, cause: unknown): Fault {
     }
     return new Fault('broker-refused', `${name} refuses the connection: ${said}`, '', cause);
   }
-  const system = systemCode(cause);
-  if (system.startsWith('ERR_TLS') || system.startsWith('ERR_SSL') || /CERT|SELF_SIGNED/.test(system)) {
-    return new Fault(
-      'broker-tls',
-      `no TLS connection with ${name}: ${said || system}`,
-      'Check the broker’s name and certificate, and ca, cert and key.',
-      cause,
-    );
-  }
+  const tls = tlsFault(options, cause);
+  if (tls !== undefined) return tls;
   if (said === 'connack timeout') {
     return new Fault(
       'broker-timeout',
@@ -76,6 +75,12 @@ export function connectFault(options: BrokerOptions, cause: unknown): Fault {
       cause,
     );
   }
-  const remedy = 'Check that the broker runs and that the address is right.';
+  const system = systemCode(cause);
+  // Somebody is there, and ends what he does not understand.
+  const remedy = !silent(cause)
+    ? 'Check that the broker runs and that the address is right.'
+    : isSecure(options.url)
+      ? 'Check that the broker speaks TLS on this port, and that it takes cert when it asks for one.'
+      : 'Check the port; one for TLS takes mqtts:// or wss:// alone.';
   return new Fault('broker-unreachable', `no connection with ${name}: ${said || system}`, remedy, cause);
 }

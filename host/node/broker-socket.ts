@@ -1,9 +1,10 @@
 /** The connection under MQTT, as the broker's URL has it. */
-import { connect as connectTcp, isIP } from 'node:net';
+import { connect as connectTcp } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { createWebSocketStream, WebSocket } from 'ws';
 import type { BrokerOptions } from '../ports.js';
+import { tlsOptions } from './broker-tls.js';
 
 const MQTT_PORT = 1883;
 const MQTTS_PORT = 8883;
@@ -17,12 +18,7 @@ export function dialBroker({ url, tls }: BrokerOptions): Duplex {
       // Packets are written whole; waiting for the peer's ACK before the next (Nagle) would cost 40 ms each time.
       return connectTcp({ host, port: Number(port) || MQTT_PORT, noDelay: true });
     case 'mqtts:': {
-      const socket = connectTls({
-        host,
-        port: Number(port) || MQTTS_PORT,
-        ...(isIP(host) === 0 && { servername: host }),
-        ...tls,
-      });
+      const socket = connectTls({ ...tlsOptions(host, tls), port: Number(port) || MQTTS_PORT });
       socket.setNoDelay(true);
       return socket;
     }

@@ -12,8 +12,9 @@ import type { IClientOptions, MqttClient } from 'mqtt';
 import { Fault } from '../fault.js';
 import type { Broker, BrokerHandler, BrokerMessage, BrokerOptions, BrokerSession } from '../ports.js';
 import { Acknowledgements } from './acknowledgements.js';
-import { connectFault, REASONS } from './broker-faults.js';
+import { connectFault, REASONS, silent } from './broker-faults.js';
 import { dialBroker } from './broker-socket.js';
+import { isSecure, listenForAlert } from './broker-tls.js';
 import { encodeProperties, encodeText, NO_PROPERTIES, type Publish } from './mqtt-packets.js';
 import { MqttStream } from './mqtt-stream.js';
 import { PacketIds } from './packet-ids.js';
@@ -73,12 +74,18 @@ async function connect(options: BrokerOptions, handler: BrokerHandler): Promise<
       else session.end().finally(() => reject(unfit));
     });
     client.once('close', () => {
-      reject(connectFault(options, reason));
+      if (!session.begun) void explained(options, reason).then(reject);
       session.lost();
       // Stops the package's timers; there is nothing left to say to the broker.
       client.end(true);
     });
   });
+}
+
+/** @returns why there was no connection; asks the broker again when it has not said */
+async function explained(options: BrokerOptions, reason: unknown): Promise<Fault> {
+  const alert = isSecure(options.url) && silent(reason) ? await listenForAlert(options) : undefined;
+  return connectFault(options, alert ?? reason);
 }
 
 function clientOptions(options: BrokerOptions, ids: PacketIds): IClientOptions {
@@ -129,6 +136,7 @@ class MqttSession implements BrokerSession {
   readonly #topics = new Map<string, Buffer>();
   /** By user properties and content type. */
   readonly #properties = new Map<BrokerMessage['userProperties'], Map<string | undefined, Buffer>>();
+  #begun = false;
   #open = false;
   #ended = false;
   #retains = true;
@@ -152,8 +160,14 @@ class MqttSession implements BrokerSession {
     });
   }
 
+  /** CONNACK has come. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
   /** At CONNACK; returns what makes this broker unusable. */
   opened(): Fault | undefined {
+    this.#begun = true;
     this.#open = true;
     const properties = this.#client.serverProperties;
     this.receiveMaximum = properties?.receiveMaximum ?? MAX_RECEIVE_MAXIMUM;

@@ -130,21 +130,27 @@ export class MqttLinkSource implements LinkSource {
       // A device's end is one link, from now on; the gateway's has one when something comes.
       if (device !== undefined) this.#linkOf(device);
     } catch (error) {
-      this.#lost(error instanceof Fault ? error.message : String(error));
+      if (error instanceof Fault) this.#lost(error.message, error);
+      else this.#lost(String(error));
     }
     return undefined;
   }
 
-  #lost(reason: string): void {
+  #lost(reason: string, fault?: Fault): void {
     const { log, clock } = this.#ports;
     this.#session = undefined;
     this.#endLinks(reason);
     if (this.#accept === undefined) return;
     if (reason !== this.#problem)
-      log.warn('mqtt-link-away', { broker: place(this.#options.broker.url), reason });
+      log.warn('mqtt-link-away', {
+        broker: place(this.#options.broker.url),
+        code: fault?.code,
+        reason,
+        remedy: fault?.remedy,
+      });
     this.#problem = reason;
     this.#options.failed?.(reason);
-    this.#timer = clock.after(this.#backoff.next(), () => {
+    this.#timer = clock.after(this.#backoff.next(fault?.code), () => {
       this.#attempting = this.#attempt();
     });
   }

@@ -114,6 +114,6 @@ export class Feed {
     session?.end().catch(() => undefined);
     this.#events.offline(fault, this.#said !== fault.message);
     this.#said = fault.message;
-    this.#timer = this.#ports.clock.after(this.#backoff.next(), () => this.start());
+    this.#timer = this.#ports.clock.after(this.#backoff.next(fault.code), () => this.start());
   }
 }

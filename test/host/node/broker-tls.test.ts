@@ -1,65 +1,215 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+/** TLS with client certificates, against a real Mosquitto with an authority of its own. */
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { Fault } from '../../../host/fault.js';
 import { mqttBroker } from '../../../host/node/broker.js';
+import { tlsTextsFault } from '../../../host/node/broker-tls.js';
 import type { BrokerOptions } from '../../../host/ports.js';
+import { Uplink } from '../../../host/uplink/uplink.js';
 import { freePort, Mosquitto } from '../../support/brokers.js';
+import { Authority, type Issued } from '../../support/certificates.js';
 import { needs } from '../../support/needs.js';
+import { anyRandom, FakeCursor, FakeJournal, realClock, TestLog } from '../uplink/support.js';
 
-const run = promisify(execFile);
+type Tls = NonNullable<BrokerOptions['tls']>;
+
 const QUIET = { message: async () => {}, closed: () => {} };
+const DAY_MS = 86_400_000;
 
-/** A self-signed certificate of `localhost`; needs the program openssl. */
-async function certificate(directory: string, name: string): Promise<void> {
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-  const files = ['-keyout', join(directory, `${name}.key`), '-out', join(directory, `${name}.pem`)];
-  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-  await run('openssl', ['req', '-x509', ...curve, ...files, ...subject]);
-}
-
-test('TLS with the broker’s and the client’s certificate; a stranger’s certificate is refused by name', async t => {
-  if (!needs(t, 'mosquitto') || !needs(t, 'openssl')) return;
+async function authorities(t: ExecutionContext): Promise<{ own: Authority; other: Authority } | undefined> {
+  if (!needs(t, 'mosquitto') || !needs(t, 'openssl')) return undefined;
   const directory = await mkdtemp(join(tmpdir(), 'tls-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
-  for (const name of ['broker', 'client', 'stranger']) await certificate(directory, name);
-  const port = await freePort();
-  const broker = await Mosquitto.start([
-    `listener ${port} 127.0.0.1`,
-    `cafile ${directory}/client.pem`,
-    `certfile ${directory}/broker.pem`,
-    `keyfile ${directory}/broker.key`,
+  return { own: await Authority.create(directory, 'own'), other: await Authority.create(directory, 'other') };
+}
+
+/** A Mosquitto that lets in who shows a certificate of the authority; over TLS and over WebSockets in TLS. */
+async function brokerOf(t: ExecutionContext, authority: Authority, { certFile, keyFile }: Issued) {
+  const [mqtts, wss] = [await freePort(), await freePort()];
+  const tls = [
+    `cafile ${authority.file}`,
+    `certfile ${certFile}`,
+    `keyfile ${keyFile}`,
     'require_certificate true',
+  ];
+  const broker = await Mosquitto.start([
+    `listener ${mqtts} 127.0.0.1`,
+    ...tls,
+    `listener ${wss} 127.0.0.1`,
+    'protocol websockets',
+    ...tls,
   ]);
   t.teardown(() => broker.stop());
-  const read = (name: string) => readFile(join(directory, name), 'utf8');
-  const own = { cert: await read('client.pem'), key: await read('client.key') };
-  const options = (url: string, tls: NonNullable<BrokerOptions['tls']>): BrokerOptions => ({
-    url,
-    clientId: 'tls',
-    protocol: '5',
-    keepAliveSeconds: 30,
-    connectTimeoutMs: 5000,
-    cleanStart: true,
-    tls,
-  });
-  const refused = async (url: string, tls: NonNullable<BrokerOptions['tls']>) =>
-    (await t.throwsAsync(mqttBroker.connect(options(url, tls), QUIET), { instanceOf: Fault }))!.code;
+  return { broker, plain: broker.url, mqtts: `mqtts://localhost:${mqtts}`, wss: `wss://localhost:${wss}` };
+}
 
-  for (const host of ['localhost', '127.0.0.1']) {
-    const url = `mqtts://${host}:${port}`;
-    const session = await mqttBroker.connect(options(url, { ...own, ca: await read('broker.pem') }), QUIET);
+const options = (url: string, tls?: Tls): BrokerOptions => ({
+  url,
+  clientId: 'tls',
+  protocol: '5',
+  keepAliveSeconds: 30,
+  connectTimeoutMs: 5000,
+  cleanStart: true,
+  ...(tls && { tls }),
+});
+const connect = (url: string, tls?: Tls) => mqttBroker.connect(options(url, tls), QUIET);
+
+async function refused(t: ExecutionContext, url: string, tls?: Tls): Promise<Fault> {
+  const fault = (await t.throwsAsync(connect(url, tls), { instanceOf: Fault })) as Fault;
+  t.not(fault.remedy, '', fault.message);
+  return fault;
+}
+
+const shown = ({ cert, key }: Issued) => ({ cert, key });
+
+test('with certificates of both, readings go through, over TLS and over WebSockets', async t => {
+  const ca = await authorities(t);
+  if (ca === undefined) return;
+  const { mqtts, wss } = await brokerOf(t, ca.own, await ca.own.issue('broker'));
+  const tls = { ...shown(await ca.own.issue('gateway')), ca: await ca.own.text() };
+  for (const url of [mqtts, mqtts.replace('localhost', '127.0.0.1'), wss]) {
+    const session = await connect(url, tls);
     await new Promise<void>((resolve, reject) => {
       const message = { topic: 'a/b', payload: Buffer.from('x'), retain: false };
       session.publish(message, error => (error ? reject(error) : resolve()));
     });
-    await session.end();
-    t.is(await refused(url, { ...own, ca: await read('stranger.pem') }), 'broker-tls');
-    t.is(await refused(url, own), 'broker-tls'); // no system authority knows it
+    await t.notThrowsAsync(session.end());
   }
-  // Without a certificate of our own, the broker ends the connection.
-  t.regex(await refused(`mqtts://localhost:${port}`, { ca: await read('broker.pem') }), /^broker-/);
+});
+
+test('what the broker has against our certificate is told, also where it ends the connection without a word', async t => {
+  const ca = await authorities(t);
+  if (ca === undefined) return;
+  const { mqtts, wss, plain } = await brokerOf(t, ca.own, await ca.own.issue('broker'));
+  const now = Date.now();
+  const text = await ca.own.text();
+  const early = await ca.own.issue('gateway', { from: new Date(now + DAY_MS) });
+  const late = await ca.own.issue('gateway', { from: new Date(now - 2 * DAY_MS) });
+  const stranger = await ca.other.issue('gateway');
+  for (const url of [mqtts, wss]) {
+    t.like(await refused(t, url, { ca: text }), {
+      code: 'broker-certificate-refused',
+      message: `${url} wants a certificate of ours (certificate required)`,
+    });
+    const unknown = await refused(t, url, { ca: text, ...shown(stranger) });
+    t.like(unknown, {
+      code: 'broker-certificate-refused',
+      message: `${url} does not take our certificate (unknown ca)`,
+    });
+    const notYet = await refused(t, url, { ca: text, ...shown(early) });
+    t.is(notYet.code, 'broker-certificate-early');
+    t.regex(notYet.message, /our certificate \(cert\) is not valid before 20\d\d-.*; the clock here says 20/);
+    const expired = await refused(t, url, { ca: text, ...shown(late) });
+    t.is(expired.code, 'broker-certificate-expired');
+    t.regex(expired.message, /our certificate \(cert\) has expired at/);
+  }
+  const withoutTls = await refused(t, mqtts.replace('mqtts:', 'mqtt:'));
+  t.is(withoutTls.code, 'broker-unreachable');
+  t.regex(withoutTls.remedy, /mqtts:\/\//);
+  const tooMuch = await refused(t, plain.replace('mqtt:', 'mqtts:'), { ca: text });
+  t.is(tooMuch.code, 'broker-unreachable');
+  t.regex(tooMuch.remedy, /speaks TLS on this port/);
+});
+
+test('what is wrong with the broker’s certificate is told, each with its remedy', async t => {
+  const ca = await authorities(t);
+  if (ca === undefined) return;
+  const now = Date.now();
+  const own = shown(await ca.own.issue('gateway'));
+  const text = await ca.own.text();
+  const cases: [Issued, Tls, string, RegExp][] = [
+    [await ca.own.issue('broker'), { ca: await ca.other.text() }, 'broker-certificate-unknown', /authority/],
+    [await ca.own.issue('broker'), {}, 'broker-certificate-unknown', /authority/],
+    [
+      await ca.own.issue('broker', { from: new Date(now + DAY_MS) }),
+      { ca: text },
+      'broker-certificate-early',
+      /not valid yet; the clock here says/,
+    ],
+    [
+      await ca.own.issue('broker', { from: new Date(now - 2 * DAY_MS) }),
+      { ca: text },
+      'broker-certificate-expired',
+      /has expired; the clock here says/,
+    ],
+    [
+      await ca.own.issue('broker', { names: ['DNS:broker.example'] }),
+      { ca: text },
+      'broker-certificate-name',
+      /is for DNS:broker\.example/,
+    ],
+  ];
+  for (const [issued, tls, code, message] of cases) {
+    const { mqtts, wss } = await brokerOf(t, ca.own, issued);
+    for (const url of [mqtts, wss]) {
+      const fault = await refused(t, url, { ...own, ...tls });
+      t.is(fault.code, code);
+      t.regex(fault.message, message);
+      t.true(fault.message.includes(url));
+    }
+  }
+});
+
+test('files that hold something else are told before the broker is blamed', async t => {
+  const ca = await authorities(t);
+  if (ca === undefined) return;
+  const { mqtts } = await brokerOf(t, ca.own, await ca.own.issue('broker'));
+  const own = shown(await ca.own.issue('gateway'));
+  const other = shown(await ca.own.issue('gateway'));
+  const text = await ca.own.text();
+  const wrong: [Tls, RegExp][] = [
+    [{ ...own, ca: 'junk' }, /ca holds no certificate/],
+    [{ ...own, ca: text, cert: own.key }, /cert holds no certificate/],
+    [{ ...own, ca: text, key: own.cert }, /key holds no private key/],
+    [{ ...own, ca: text, key: other.key }, /key is not the key of cert/],
+  ];
+  for (const [tls, message] of wrong) {
+    const fault = await refused(t, mqtts, tls);
+    t.is(fault.code, 'broker-tls-files');
+    t.regex(fault.message, message);
+    t.false(`${fault.message}${fault.cause}`.includes('PRIVATE KEY'));
+  }
+  t.is(tlsTextsFault({ ...own, ca: text }), undefined);
+  t.is(tlsTextsFault(undefined), undefined);
+});
+
+test('an uplink whose certificate is not valid yet is online by itself once it is', async t => {
+  const ca = await authorities(t);
+  if (ca === undefined) return;
+  const { mqtts } = await brokerOf(t, ca.own, await ca.own.issue('broker'));
+  // Whole seconds; the broker and we have the same clock.
+  const soon = await ca.own.issue('gateway', { from: new Date(Date.now() + 4000) });
+  const log = new TestLog();
+  const { protocol, keepAliveSeconds, connectTimeoutMs } = options(mqtts);
+  const tls = { ...shown(soon), ca: await ca.own.text() };
+  const uplink = new Uplink(
+    {
+      broker: mqttBroker,
+      journal: new FakeJournal(),
+      cursor: new FakeCursor(),
+      clock: realClock,
+      random: anyRandom,
+      log,
+    },
+    {
+      broker: { url: mqtts, protocol, keepAliveSeconds, connectTimeoutMs, tls },
+      site: 's',
+      gateway: 'g',
+      window: 10,
+      replayPerSecond: 0,
+      readingTopic: false,
+      // Without the clock as the reason, the next attempt would be long after.
+      minBackoffMs: 3_600_000,
+      maxBackoffMs: 3_600_000,
+    },
+  );
+  t.teardown(() => uplink.close());
+  uplink.start();
+  for (let tries = 0; uplink.state.name !== 'online'; tries++) {
+    if (tries > 1500) return t.fail(`${uplink.state.name} ${uplink.state.fault?.message}`);
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+  t.deepEqual(log.lines, ['uplink-waiting broker-certificate-early', 'uplink-online']);
 });
