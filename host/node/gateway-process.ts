@@ -10,6 +10,7 @@ import { version } from '../version.js';
 import { mqttBroker } from './broker.js';
 import { systemClock, WatchedClock } from './clock.js';
 import { nodeDigest } from './digest.js';
+import { HttpListener } from './http.js';
 import { lockDirectory } from './lock.js';
 import { MqttLinkSource } from './mqtt-link.js';
 import { privateFiles } from './private-files.js';
@@ -27,8 +28,16 @@ export interface GatewayProcess {
   stop(): Promise<void>;
 }
 
-/** @throws Fault, with everything given back that had been taken */
-export async function startGateway(config: Config, access: BrokerAccess, log: Log): Promise<GatewayProcess> {
+/**
+ * @param hangMs what a write to the disk may take before the gateway counts as hanging
+ * @throws Fault, with everything given back that had been taken
+ */
+export async function startGateway(
+  config: Config,
+  access: BrokerAccess,
+  log: Log,
+  hangMs?: number,
+): Promise<GatewayProcess> {
   const { dataDirectory, links } = config;
   const keyring = await KeyringWatch.open(
     { files: privateFiles, clock: systemClock, log },
@@ -71,7 +80,12 @@ export async function startGateway(config: Config, access: BrokerAccess, log: Lo
     const gateway = await Gateway.start(
       config,
       access,
-      { version, runtime: `node ${process.version}`, pid: process.pid },
+      {
+        version,
+        runtime: `node ${process.version}`,
+        pid: process.pid,
+        ...(hangMs !== undefined && { hangMs }),
+      },
       {
         storage: new NodeStorage(),
         clock,
@@ -84,6 +98,9 @@ export async function startGateway(config: Config, access: BrokerAccess, log: Lo
         ...(tcp && { tcp }),
         ...(mqtt && { mqtt }),
         ...(sdk && { sdk }),
+        ...(config.metrics && {
+          metrics: new HttpListener({ ...config.metrics.listen, setting: 'metrics.listen' }, log),
+        }),
         control: new UnixListener(join(dataDirectory, 'control.sock')),
       },
     );
