@@ -1,8 +1,10 @@
 /** `sovereign gateway`: runs until it is told to stop. */
 import type { Command } from 'commander';
 import type { Config } from '../config.js';
+import { systemClock } from '../node/clock.js';
 import { startGateway } from '../node/gateway-process.js';
 import { systemLog } from '../node/log.js';
+import { systemdNotifier } from '../node/notify.js';
 import { onStopSignal } from '../node/stop-signals.js';
 import { brokerAccessOf, type ConfigOption, configOf, withConfig } from './context.js';
 
@@ -15,7 +17,9 @@ async function gateway(options: ConfigOption): Promise<void> {
   const config = await configOf(options);
   const access = config.uplink === undefined ? {} : await brokerAccessOf(config);
   const log = systemLog(config.log.level);
-  const running = await startGateway(config, access, log);
+  const systemd = systemdNotifier(systemClock, log);
+  const running = await startGateway(config, access, log, systemd?.watchdogMs);
+  systemd?.ready(() => running.gateway.health());
   log.info('gateway-started', {
     site: config.site,
     gateway: config.gateway,
@@ -24,6 +28,7 @@ async function gateway(options: ConfigOption): Promise<void> {
     uplink: config.uplink?.broker ?? 'none',
   });
   await new Promise<void>(resolve => onStopSignal(resolve));
+  systemd?.stopping();
   log.info('gateway-stopping');
   await running.stop();
   log.info('gateway-stopped');

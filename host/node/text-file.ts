@@ -1,13 +1,29 @@
 import { open } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Fault, systemCode } from '../fault.js';
 
+/** A folder of this name holds secrets that systemd hands to the service. */
+const CREDENTIALS = 'credentials';
+
 /**
- * A text file of bounded size, UTF-8.
+ * Where systemd has put a file of a folder `credentials` for this process alone, in memory that is never swapped
+ * (`LoadCredential=credentials:/etc/sovereign/credentials`, systemd.exec(5)); undefined for other files, and where
+ * no such thing was done. So one configuration holds under systemd and by hand.
+ */
+export function credentialPath(path: string, environment = process.env): string | undefined {
+  const { CREDENTIALS_DIRECTORY: directory } = environment;
+  if (directory === undefined || basename(dirname(path)) !== CREDENTIALS) return undefined;
+  return join(directory, `${CREDENTIALS}_${basename(path)}`);
+}
+
+/**
+ * A text file of bounded size, UTF-8; first as systemd has handed it to us, if it has.
  * @returns undefined when there is none
  * @throws Fault `file-unreadable`, `file-too-large`, `file-expected`
  */
 export async function readTextFile(path: string, maxBytes: number): Promise<string | undefined> {
-  const bytes = await readBytesFile(path, maxBytes);
+  const handed = credentialPath(path);
+  const bytes = (handed && (await readBytesFile(handed, maxBytes))) ?? (await readBytesFile(path, maxBytes));
   return bytes && new TextDecoder().decode(bytes);
 }
 
