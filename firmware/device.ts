@@ -259,7 +259,11 @@ export class Device implements SessionHandler {
     const { backlog } = this.#ports;
     if (!this.retained.oldest()) return;
     const held = backlog.epoch > epoch || (backlog.epoch === epoch && backlog.seq > seq);
-    const follows = backlog.epoch === epoch ? backlog.seq === seq + 1 : backlog.seq === 0;
+    // An epoch that began without a word, after an advance, lies beyond what the hello said of this one.
+    const follows =
+      backlog.epoch === epoch
+        ? backlog.seq === seq + 1
+        : backlog.seq === 0 && !this.session.said(epoch, seq + 1);
     if (held && !follows) this.#mendHole();
     if (freed || !this.sender.noProgress(nowMs) || held) return;
     // Receipts lie beyond what is held, yet neither free it nor is it refused: no one will ever take it.

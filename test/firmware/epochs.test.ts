@@ -158,6 +158,23 @@ test('advance: the device ratchets, makes the key durable, and goes on in that e
   t.is(world.device.rotation.refused, 1);
 });
 
+test('advance right after a hello that said that nothing is held', t => {
+  const world = new World({ ratePerSecond: 1 });
+  world.run(2_500);
+  t.is(world.device.retained.count, 0);
+  world.gateway.challenge();
+  world.run(200);
+  const said = world.gateway.hellos.at(-1)!;
+  t.is(said.backlog, 0);
+  world.gateway.advance(300);
+  world.run(20_000);
+  // It had to say hello again: what lies between that word and its new epoch nobody had told of.
+  t.is(world.gateway.hellos.at(-1)!.epoch, 300);
+  t.is(world.gateway.accepted.at(-1)!.epoch, 300);
+  world.settle();
+  t.is(difference(world.gateway.accepted, world.sealed), '');
+});
+
 test('a restored image is sent forward, its forks are refused, and what follows arrives', t => {
   const world = new World({ ratePerSecond: 10 });
   world.run(500);

@@ -34,6 +34,8 @@ const SEEDS: Readonly<Record<number, string>> = {
     'pairs of a fork that waited for a full disk counted towards the share of their device, and failed',
   3001158:
     'a subscriber took what others had fetched for a device that delivers, and never asked for its tail',
+  6055975:
+    'a device that was sent to another epoch right after a hello with nothing held was never heard again',
   6051843: 'fetch denied what was found at open and could not be made durable again yet: a gap became final',
 };
 const jobs = Math.min(4, availableParallelism());
