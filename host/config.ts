@@ -35,7 +35,11 @@ export interface Config {
   readonly panel?: PanelConfig;
   /** What the sources of devices are told, by the device's id or name. */
   readonly devices: ReadonlyMap<string, readonly NamedSourceSettings[]>;
-  readonly log: { readonly level: LogLevel };
+  readonly log: {
+    readonly level: LogLevel;
+    /** `auto`: text at a terminal and for journald, JSON otherwise. */
+    readonly format: 'auto' | 'text' | 'json';
+  };
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

@@ -33,7 +33,10 @@ function sources(folder: string): Source[] {
 
 const firmware = sources('firmware');
 const boards = sources('boards');
-const host = sources('host');
+const PAGE = 'host/web/page';
+/** Runs in a browser, and is bundled apart from the rest. */
+const page = sources(PAGE);
+const host = sources('host').filter(({ path }) => !under(path, PAGE));
 const tests = sources('test');
 const isPackage = (specifier: string) => !specifier.includes('.ts');
 const under = (path: string, ...folders: string[]) =>
@@ -118,9 +121,20 @@ test('the host takes its effects from ports: the commands alone reach into host/
   );
 });
 
+test('the page imports itself, its plots, and what it and the gateway say to each other', t => {
+  t.true(page.length > 0);
+  const spoken = ['host/control', 'host/ports.ts', 'host/web/messages.ts'];
+  t.deepEqual(
+    offenders(page, specifier => specifier === 'uplot' || under(specifier, PAGE, ...spoken)),
+    [],
+  );
+  const code = page.filter(({ text }) => /\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc)\b/.test(text));
+  t.deepEqual(code.map(({ path }) => path), [], 'a text never becomes markup');
+});
+
 test('no product code imports a test', t => {
   t.deepEqual(
-    offenders([...firmware, ...boards, ...host], specifier => !under(specifier, 'test')),
+    offenders([...firmware, ...boards, ...host, ...page], specifier => !under(specifier, 'test')),
     [],
   );
 });
@@ -141,6 +155,7 @@ const IMPORTED_IN: Record<string, readonly string[]> = {
   mqtt: ['host/node/broker.ts'],
   aedes: ['host/node/embedded-broker.ts'],
   serialport: ['host/node/serial.ts'],
+  pino: ['host/node/log.ts'],
   yaml: ['host/config', 'host/keyring/file.ts'],
   zod: ['host/config', 'host/config.ts', 'host/keyring/file.ts'],
   commander: ['host/cli'],
@@ -170,7 +185,7 @@ test('time, timers, chance and the console are used in host/node alone', t => {
 });
 
 test(`no source is longer than ${MAX_LINES} lines`, t => {
-  const long = [...firmware, ...boards, ...host, ...tests]
+  const long = [...firmware, ...boards, ...host, ...page, ...tests]
     .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
     .filter(({ lines }) => lines > MAX_LINES);
   t.deepEqual(long, []);

@@ -16,7 +16,8 @@ export function register(program: Command): void {
 async function gateway(options: ConfigOption): Promise<void> {
   const config = await configOf(options);
   const access = config.uplink === undefined ? {} : await brokerAccessOf(config);
-  const log = systemLog(config.log.level);
+  const log = systemLog(config.log);
+  if (access.password !== undefined) log.conceal(access.password);
   const systemd = systemdNotifier(systemClock, log);
   const running = await startGateway(config, access, log, systemd?.watchdogMs);
   systemd?.ready(() => running.gateway.health());

@@ -163,6 +163,7 @@ metrics:
   # maxDevices: 1000              # told one by one; the totals are of all
 
 # log:
-#   level: info                   # debug, info, warn or error
+#   level: info                   # debug, info, warn or error; \`sovereign log level\` changes it while the gateway runs
+#   format: auto                  # text at a terminal and under systemd, JSON lines otherwise; or text, or json
 `;
 }

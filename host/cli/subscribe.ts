@@ -72,7 +72,7 @@ async function subscribe(options: Options, terminal?: Terminal): Promise<void> {
     options.state === undefined ? join(config.dataDirectory, 'subscribers', id) : resolve(options.state);
   const output = outputOf(options, terminal);
   const printer = new Printer(output, systemClock);
-  const log = systemLog(config.log.level);
+  const log = systemLog({ level: config.log.level, format: 'text' });
   const keyring = await KeyringWatch.open(
     { files: privateFiles, clock: systemClock, log },
     config.keyringFile,

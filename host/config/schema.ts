@@ -22,7 +22,11 @@ const name = (example: string) =>
     `a name of 1 to 64 letters, digits, "-", "_" or ".", such as ${example}`,
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
   );
-const file = (example: string) => text(`a path such as ${example}`, /^[^\0]{1,4096}$/);
+/** Whatever names a file is known by this: a backup takes those files along. */
+const files = z.registry<{ readonly example: string }>();
+export const isFile = (schema: z.ZodType) => files.has(schema);
+const file = (example: string) =>
+  text(`a path such as ${example}`, /^[^\0]{1,4096}$/).register(files, { example });
 
 export const LISTEN = /^(?:\[([0-9A-Fa-f:.]+(?:%[\w.]+)?)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/;
 const listen = (example: string) => {
@@ -148,6 +152,7 @@ const web = z.strictObject({
 });
 
 const levels = ['debug', 'info', 'warn', 'error'] as const;
+const formats = ['auto', 'text', 'json'] as const;
 
 const links = z.strictObject({
   serial: z.array(serial).max(64, { error: 'at most 64 serial ports' }).default([]),
@@ -186,7 +191,10 @@ export const configSchema = z.strictObject({
   panel: panel.optional(),
   devices: devices.default({}),
   log: z
-    .strictObject({ level: z.enum(levels, { error: `one of ${levels.join(', ')}` }).default('info') })
+    .strictObject({
+      level: z.enum(levels, { error: `one of ${levels.join(', ')}` }).default('info'),
+      format: z.enum(formats, { error: `one of ${formats.join(', ')}` }).default('auto'),
+    })
     .prefault({}),
 });
 

@@ -74,6 +74,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
       .map(({ device, ...link }) => ({ ...link, devices: device === undefined ? [] : [device] })),
     linkCount: intake.links.length,
     devices: deviceStatuses(intake, journal.positions),
+    deviceCount: intake.devices.length,
     journal: {
       state: journal.state.name,
       ...(fault !== undefined && { fault }),

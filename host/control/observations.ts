@@ -9,8 +9,10 @@ import type { WriteStatus } from './status.js';
 /** The kernel's counts; `host/node/disk-writes.ts` on a real machine. */
 export interface WriteCounts {
   /** Undefined where nothing can be said yet, or ever. `seconds`: over how long. */
-  sample(): Promise<{ source: 'device' | 'process'; bytesPerDay: number; seconds: number } | undefined>;
+  sample(): Promise<WriteSample | undefined>;
 }
+
+export type WriteSample = Omit<WriteStatus, 'years'>;
 
 export interface ObservationPorts {
   readonly clock: Clock;
@@ -89,22 +91,13 @@ export class Observations {
     if (sample !== undefined && sample.seconds >= MIN_WRITE_SECONDS) this.writes = this.#worn(sample);
   }
 
-  #worn({
-    source,
-    bytesPerDay,
-    seconds,
-  }: {
-    source: 'device' | 'process';
-    bytesPerDay: number;
-    seconds: number;
-  }) {
+  #worn(sample: WriteSample): WriteStatus {
     const { enduranceBytes } = this.#options;
-    const years = (enduranceBytes ?? 0) / bytesPerDay / DAYS_A_YEAR;
+    const years = (enduranceBytes ?? 0) / sample.bytesPerDay / DAYS_A_YEAR;
     const told = enduranceBytes !== undefined && Number.isFinite(years);
     return {
-      source,
-      bytesPerDay,
-      seconds: Math.round(seconds),
+      ...sample,
+      seconds: Math.round(sample.seconds),
       ...(told && { years: Math.round(years * 10) / 10 }),
     };
   }

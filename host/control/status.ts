@@ -20,6 +20,8 @@ export interface NodeStatus {
   readonly linkCount: number;
   /** At most `MAX_DEVICES`, those heard last first. */
   readonly devices: readonly DeviceStatus[];
+  /** How many are known, by the keyring or by the journal. */
+  readonly deviceCount: number;
   readonly journal: JournalStatus;
   /** Absent when the configuration has no uplink. */
   readonly uplink?: UplinkStatus;
@@ -131,6 +133,8 @@ export interface JournalStatus {
 export interface WriteStatus {
   /** `device`: everything that is written to the disk that holds the journal; `process`: what this process writes. */
   readonly source: 'device' | 'process';
+  /** Since the gateway began, and what that makes in a day. */
+  readonly bytes: number;
   readonly bytesPerDay: number;
   /** Measured over so long. */
   readonly seconds: number;

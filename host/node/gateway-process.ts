@@ -2,14 +2,15 @@
 import { join } from 'node:path';
 import { type BrokerAccess, readBrokerAccess } from '../config/load.js';
 import type { Config, MqttLinkConfig } from '../config.js';
+import type { LogBook } from '../control/log-book.js';
 import { Fault, systemCode } from '../fault.js';
 import { Gateway } from '../gateway.js';
 import { KeyringWatch } from '../keyring/watch.js';
-import type { Log } from '../ports.js';
 import { version } from '../version.js';
 import { mqttBroker } from './broker.js';
 import { systemClock, WatchedClock } from './clock.js';
 import { nodeDigest } from './digest.js';
+import { diskWrites, WriteMeter } from './disk-writes.js';
 import { HttpListener } from './http.js';
 import { lockDirectory } from './lock.js';
 import { MqttLinkSource } from './mqtt-link.js';
@@ -35,7 +36,7 @@ export interface GatewayProcess {
 export async function startGateway(
   config: Config,
   access: BrokerAccess,
-  log: Log,
+  log: LogBook,
   hangMs?: number,
 ): Promise<GatewayProcess> {
   const { dataDirectory, links } = config;
@@ -91,6 +92,8 @@ export async function startGateway(
         clock,
         random: systemRandom,
         log,
+        logControl: log,
+        writes: new WriteMeter(() => diskWrites(dataDirectory), systemClock),
         digest: nodeDigest,
         broker: mqttBroker,
         keyring,
@@ -112,9 +115,10 @@ export async function startGateway(
   }
 }
 
-async function mqttLinks(link: MqttLinkConfig, gateway: string, log: Log): Promise<MqttLinkSource> {
+async function mqttLinks(link: MqttLinkConfig, gateway: string, log: LogBook): Promise<MqttLinkSource> {
   const { broker: url, protocol, keepAliveSeconds, connectTimeoutMs, maxDevices: maxLinks } = link;
   const access = await readBrokerAccess(readTextFile, link, 'links.mqtt');
+  if (access.password !== undefined) log.conceal(access.password);
   const clientId = `sovereign-${gateway}-link`;
   return new MqttLinkSource(
     { broker: { url, protocol, keepAliveSeconds, connectTimeoutMs, clientId, ...access }, maxLinks },

@@ -71,7 +71,7 @@ export class LiveGateway {
       ...this.options,
       says: line => {
         this.lines.push(line);
-        if (program !== this.#program || !line.includes(' gateway-started ')) return;
+        if (program !== this.#program || !line.includes('gateway-started')) return;
         this.#started = true;
         this.startMs = performance.now() - begunAt;
       },

@@ -38,7 +38,7 @@ test(`a disk of 16 MB that fills up and is freed ${FILLINGS} times costs time, a
     const from = gateway.lines.length;
     // The journal takes the rest by itself: some 60 kB a second. Once, nothing at all is left from the start.
     disk.fill(i === 1 ? 0 : random() * 200_000);
-    await gateway.until(/ journal-stalled .*ENOSPC|short-write/, from);
+    await gateway.until(/journal-stalled.*ENOSPC|short-write/, from);
     t.true(disk.availableBytes < 1024 * 1024);
     if (i % 2 === 1) {
       // Opening needs no space.

@@ -29,7 +29,7 @@ test('what is commented out is true: uncommented, it is taken and shows the defa
   const settings = text
     .split('\n')
     .map(line => (/^\s*# ?(\s*[\w]+:|\s*- )/.test(line) ? line.replace('# ', '') : line))
-    .filter(line => !/username|passwordFile|ca:/.test(line))
+    .filter(line => !/ # for example/.test(line))
     .join('\n');
   t.not(settings, text);
   const full = parseConfig(settings, file);
@@ -47,7 +47,7 @@ test('what is commented out is true: uncommented, it is taken and shows the defa
     },
   );
   const keys = Object.keys(configSchema.shape.journal.unwrap().shape);
-  for (const key of keys) t.true(settings.includes(`  ${key}:`), key);
+  for (const key of keys) t.true(text.includes(`  ${key}:`), key);
 });
 
 test('refuses to overwrite either file, and changes nothing', async t => {

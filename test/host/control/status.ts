@@ -16,6 +16,7 @@ export const emptyStatus: NodeStatus = {
   links: [],
   linkCount: 0,
   devices: [],
+  deviceCount: 0,
   journal: { state: 'ok', oldestOffset: 0, durableOffset: 1, segments: 1, pendingBytes: 0, entries: 1 },
   quarantine: { bytes: 0, kept: 0, dropped: {}, reasons: {}, evidence: 0 },
   counters: {},

@@ -1,10 +1,11 @@
 import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import test from 'ava';
+import { LogBook } from '../../../host/control/log-book.js';
 import { editKeyring } from '../../../host/keyring/edit.js';
 import { Keyring } from '../../../host/keyring/file.js';
 import { KeyringWatch } from '../../../host/keyring/watch.js';
 import { systemClock } from '../../../host/node/clock.js';
-import { lineLog } from '../../../host/node/log.js';
+import { lineWriter, silentLog } from '../../../host/node/log.js';
 import { privateFiles } from '../../../host/node/private-files.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { device, keyringFile } from './keys.js';
@@ -13,7 +14,8 @@ test('follows additions and removals; a broken, readable or missing file leaves 
   const [first, second] = [device('a'), device('b')];
   const path = keyringFile(t, [first]);
   const lines: string[] = [];
-  const log = lineLog({ level: 'info', now: () => 0, style: 'plain', write: line => void lines.push(line) });
+  const write = lineWriter('text', line => void lines.push(line));
+  const log = new LogBook({ level: 'info', now: () => 0, write });
   const watch = await KeyringWatch.open({ files: privateFiles, clock: new FakeClock(), log }, path);
   t.teardown(() => watch.close());
   let changes = 0;
@@ -53,8 +55,7 @@ test('follows additions and removals; a broken, readable or missing file leaves 
 
 test('looks once a second of its own accord, and no more once closed', async t => {
   const path = keyringFile(t);
-  const quiet = lineLog({ level: 'error', now: () => 0, style: 'plain', write: () => {} });
-  const watch = await KeyringWatch.open({ files: privateFiles, clock: systemClock, log: quiet }, path);
+  const watch = await KeyringWatch.open({ files: privateFiles, clock: systemClock, log: silentLog }, path);
   const changed = new Promise<void>(resolve => watch.onChange(() => resolve()));
   await editKeyring(privateFiles, path, draft => draft.add(device('a')));
   await changed;
@@ -66,7 +67,7 @@ test('a first load that fails is a Fault', async t => {
   const ports = {
     files: privateFiles,
     clock: new FakeClock(),
-    log: lineLog({ level: 'error', now: () => 0, style: 'plain', write: () => {} }),
+    log: silentLog,
   };
   await t.throwsAsync(KeyringWatch.open(ports, keyringFile(t, [], 0o640)), { code: 'keyring-readable' });
 });

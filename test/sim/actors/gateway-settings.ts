@@ -62,6 +62,6 @@ export function gatewayConfig(
     },
     ...settings,
     devices,
-    log: { level: 'info' },
+    log: { level: 'info', format: 'auto' },
   };
 }
