@@ -71,10 +71,6 @@ export class Viewer implements MessageHandler {
       this.#close('not a message of this version');
       return;
     }
-    if (message.call === 'stop') {
-      this.#stop(message.stop);
-      return;
-    }
     this.#waiting += 1;
     if (this.#waiting > MAX_WAITING) {
       this.#close('too many requests at once');
@@ -94,7 +90,12 @@ export class Viewer implements MessageHandler {
     this.#ended(this);
   }
 
-  async #answer(message: Exclude<PageMessage, { call: 'stop' }>): Promise<void> {
+  /** In the order of the requests: what a `stop` names has begun by then. */
+  async #answer(message: PageMessage): Promise<void> {
+    if (message.call === 'stop') {
+      this.#stop(message.stop);
+      return;
+    }
     const { id } = message;
     if (message.call === 'unlock') {
       await this.#unlock(id, message.token);

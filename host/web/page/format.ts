@@ -1,0 +1,101 @@
+/** Numbers and times as people read them. */
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+export function bytesText(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`. */
+export function durationText(ms: number): string {
+  const s = Math.max(0, ms);
+  if (s < MINUTE) return `${Math.floor(s / SECOND)} s`;
+  if (s < HOUR) return `${Math.floor(s / MINUTE)} min`;
+  if (s < DAY) return two(s, HOUR, 'h', MINUTE, 'min');
+  return two(s, DAY, 'd', HOUR, 'h');
+}
+
+function two(ms: number, large: number, largeUnit: string, small: number, smallUnit: string): string {
+  const first = Math.floor(ms / large);
+  const second = Math.floor((ms % large) / small);
+  return second === 0 || first >= 10
+    ? `${first} ${largeUnit}`
+    : `${first} ${largeUnit} ${second} ${smallUnit}`;
+}
+
+/** How long ago something was, in one word or two. */
+export function agoText(at: number, now: number): string {
+  return now - at < 5 * SECOND ? 'now' : `${durationText(now - at)} ago`;
+}
+
+const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+
+/** `12,345`. */
+export const countText = (count: number) => grouped.format(count);
+
+/** `1 gap`, `2 gaps`. */
+export const plural = (count: number, one: string, many = `${one}s`) =>
+  `${countText(count)} ${count === 1 ? one : many}`;
+
+/** A measured value: five digits at most, fewer where they say nothing. */
+export function valueText(value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) < 1e7) return String(value);
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e7)) return value.toExponential(2);
+  return String(Number(value.toPrecision(5)));
+}
+
+/** SenML's names of units (RFC 8428, section 12.1) as they are written. */
+const SIGNS: Readonly<Record<string, string>> = {
+  Cel: '°C',
+  Ohm: 'Ω',
+  '%RH': '% RH',
+  'm/s2': 'm/s²',
+  m2: 'm²',
+  m3: 'm³',
+  '1/s': 'per s',
+  '1/min': 'per min',
+  count: '',
+};
+
+export const unitText = (unit: string | undefined) =>
+  unit === undefined ? '' : Object.hasOwn(SIGNS, unit) ? SIGNS[unit]! : unit;
+
+/** A record of a reading: `21.5 °C`. */
+export function recordText(record: {
+  u?: string;
+  v?: number;
+  vs?: string;
+  vb?: boolean;
+  vd?: string;
+}): string {
+  if (record.v !== undefined) return `${valueText(record.v)} ${unitText(record.u)}`.trim();
+  if (record.vb !== undefined) return record.vb ? 'true' : 'false';
+  if (record.vs !== undefined) return record.vs;
+  return record.vd === undefined ? '' : `${Math.floor((record.vd.length * 3) / 4)} bytes`;
+}
+
+const pad = (value: number, digits = 2) => String(value).padStart(digits, '0');
+
+/** `14:03:05`, by the browser's clock. */
+export function clockText(at: number): string {
+  const date = new Date(at);
+  return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
+}
+
+/** `2026-11-21 14:03:05`. */
+export function timeText(at: number): string {
+  const date = new Date(at);
+  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clockText(at)}`;
+}
