@@ -61,12 +61,11 @@ export function recordComponent(
   uniqueId: string,
   expires: boolean,
 ): Component {
-  const value = `value_json['values'][${JSON.stringify(name)}]`;
   return {
     platform: form.kind === 'flag' ? 'binary_sensor' : 'sensor',
     unique_id: uniqueId,
     name: title(name),
-    value_template: template(value, form.kind),
+    value_template: template(name, form.kind),
     ...(form.kind === 'number' && numberFields(name, form.unit)),
     ...(form.kind === 'flag' && flagFields(name)),
     ...(DIAGNOSTIC.test(name) && { entity_category: 'diagnostic' }),
@@ -91,11 +90,12 @@ export function timeComponent(uniqueId: string): Component {
  * A value that is not there now is null: Home Assistant shows it as unknown. One that is not mentioned, as after a restart of
  * the gateway, leaves a number or a flag as it was (an empty text does that); a text has no such way.
  */
-function template(value: string, kind: ValueKind): string {
-  const known = `${value} is defined and ${value} is not none`;
-  if (kind === 'text') return `{{ (${value} | string)[:${MAX_STATE_CHARS}] if ${known} else 'unknown' }}`;
-  const shown = kind === 'flag' ? `('ON' if ${value} else 'OFF')` : value;
-  return `{{ ${shown} if ${known} else ('None' if ${value} is defined else '') }}`;
+function template(name: string, kind: ValueKind): string {
+  const value = `{% set v = value_json['values'][${JSON.stringify(name)}] %}`;
+  const known = 'v is defined and v is not none';
+  if (kind === 'text') return `${value}{{ (v | string)[:${MAX_STATE_CHARS}] if ${known} else 'unknown' }}`;
+  const shown = kind === 'flag' ? "('ON' if v else 'OFF')" : 'v';
+  return `${value}{{ ${shown} if ${known} else ('None' if v is defined else '') }}`;
 }
 
 function numberFields(name: string, senml: string | undefined): Partial<Component> {

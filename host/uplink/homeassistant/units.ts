@@ -61,7 +61,7 @@ const QUANTITIES: ReadonlyMap<string, Quantity> = new Map([
   ['km/h', measured('km/h', 'speed')],
   ['l', measured('L', 'volume_storage')],
   ['m3', measured('m³', 'volume_storage')],
-  ['m2', measured('m²', 'area')],
+  ['m2', measured('m²')],
   ['m3/s', measured('m³/s')],
   ['l/s', measured('L/s')],
   ['dBm', measured('dBm', 'signal_strength')],
