@@ -34,7 +34,7 @@ export function deviceFamilies(maxDevices: number): readonly Family[] {
     gauge(
       'sovereign_devices_unlisted',
       'Devices that are not told one by one, since there are more than metrics.maxDevices.',
-      ({ devices }) => Math.max(0, devices.length - maxDevices),
+      ({ devices, deviceCount }) => deviceCount - Math.min(devices.length, maxDevices),
     ),
     {
       name: 'sovereign_device_info',

@@ -1,8 +1,7 @@
 /** What lies on the disk: journal, quarantine, evidence. */
 import { counter, counters, type Family, flag, gauge, seconds } from './family.js';
 
-const DAY_SECONDS = 86_400;
-const YEAR_SECONDS = 365.25 * DAY_SECONDS;
+const YEAR_SECONDS = 365.25 * 86_400;
 
 export const STORES: readonly Family[] = [
   gauge(
@@ -43,14 +42,12 @@ export const STORES: readonly Family[] = [
     status => status.journal.availableBytes,
   ),
   {
-    name: 'sovereign_disk_write_bytes_per_second',
-    help: 'What is written to the disk, as the kernel counts it: by all on the machine (device) or by the gateway (process).',
-    type: 'gauge',
+    name: 'sovereign_disk_written_bytes_total',
+    help: 'Bytes written to the disk since the gateway began, as the kernel counts them: by all on the machine (device) or by the gateway (process).',
+    type: 'counter',
     labels: ['source'],
     samples: ({ journal: { writes } }) =>
-      writes === undefined
-        ? []
-        : [{ labels: { source: writes.source }, value: writes.bytesPerDay / DAY_SECONDS }],
+      writes === undefined ? [] : [{ labels: { source: writes.source }, value: writes.bytes }],
   },
   gauge(
     'sovereign_disk_life_seconds',
