@@ -1,6 +1,7 @@
 /** The gateway: puts journal, intake and uplink together over the ports that it is given, and nothing else. */
 import { join } from 'node:path';
 import type { Digest } from '../firmware/seal/index.js';
+import { type Handover, readHandover } from './backup/handover.js';
 import type { BrokerAccess } from './config/load.js';
 import type { Config, UplinkConfig } from './config.js';
 import type { ControlHandlers } from './control/calls.js';
@@ -22,6 +23,7 @@ import type { HomeAssistant } from './uplink/homeassistant/home-assistant.js';
 import { openHomeAssistant } from './uplink/homeassistant/open.js';
 import { Uplink } from './uplink/uplink.js';
 import type { HttpSource } from './web/ports.js';
+import { type WebOptions, type WebPorts, WebServer } from './web/server.js';
 
 export interface GatewayPorts {
   readonly storage: Storage;
@@ -43,6 +45,7 @@ export interface GatewayPorts {
   readonly sdk?: LinkSource;
   readonly control: LinkSource;
   readonly metrics?: HttpSource;
+  readonly web?: Pick<WebPorts, 'source' | 'files'> & { readonly options: WebOptions };
 }
 
 /** What the process knows and the gateway repeats in its status. */
@@ -72,6 +75,8 @@ export class Gateway {
   readonly #control: ControlServer;
   readonly #health: Health;
   readonly #metrics: MetricsServer | undefined;
+  readonly #web: WebServer | undefined;
+  readonly #handover: Handover | undefined;
   readonly #startedAt: number;
   readonly #startedMs: number;
 
@@ -85,6 +90,7 @@ export class Gateway {
       intake: Intake;
       access: BrokerAccess;
       homeAssistant: HomeAssistant | undefined;
+      handover: Handover | undefined;
     },
   ) {
     this.#config = config;
@@ -94,6 +100,7 @@ export class Gateway {
     this.#cursor = parts.cursor;
     this.#intake = parts.intake;
     this.#homeAssistant = parts.homeAssistant;
+    this.#handover = parts.handover;
     const { clock, log, metrics: source } = ports;
     this.#metrics =
       config.metrics &&
@@ -117,6 +124,7 @@ export class Gateway {
     this.handlers = controlHandlers({
       status: () => this.status(),
       backlog: () => this.#observations.backlog,
+      cursors: { [UPLINK_CURSOR]: parts.cursor },
       keyring: ports.keyring,
       intake,
       journal,
@@ -124,6 +132,15 @@ export class Gateway {
       logControl: ports.logControl,
     });
     this.#control = new ControlServer({ clock, log, source: ports.control }, this.handlers);
+    const { site, gateway } = config;
+    this.#web =
+      ports.web &&
+      new WebServer(
+        { clock, log, digest: ports.digest, ...ports.web },
+        ports.web.options,
+        { version: facts.version, site, gateway },
+        this.handlers,
+      );
   }
 
   /**
@@ -139,6 +156,9 @@ export class Gateway {
     const { storage } = ports;
     const { segmentBytes, maxPendingBytes, reserveBytes, retainDays, retainBytes } = config.journal;
     const within = (name: string) => join(config.dataDirectory, name);
+    const handover = await readHandover(storage, config.dataDirectory, config.gateway, reason =>
+      ports.log.error('handover-unreadable', { reason }),
+    );
     const cursor = await Cursor.open(storage, within('cursors'), UPLINK_CURSOR);
     let journal: Journal | undefined;
     let gateway: Gateway;
@@ -152,6 +172,7 @@ export class Gateway {
           reserveBytes,
           retainMs: retainDays * DAY_MS,
           retainBytes,
+          ...(handover && { jumps: handover.hops }),
         },
         [cursor],
       );
@@ -161,9 +182,12 @@ export class Gateway {
         ...config.quarantine,
         settingsDirectory: config.dataDirectory,
         devices: config.devices,
+        era: journal.era,
       });
       const homeAssistant = await openHomeAssistant({ ...ports, journal }, config, facts.version);
-      gateway = new Gateway(config, facts, ports, { journal, cursor, intake, access, homeAssistant });
+      gateway = new Gateway(config, facts, ports, {
+        ...{ journal, cursor, intake, access, homeAssistant, handover },
+      });
     } catch (error) {
       // Its timers would keep a process that serves nobody, beside the next owner of the directory.
       await journal?.close();
@@ -196,6 +220,7 @@ export class Gateway {
       config: this.#config,
       startedAt: this.#startedAt,
       uptimeMs: clock.monotonic() - this.#startedMs,
+      handover: this.#handover?.status,
       health: this.health(),
       now: clock.now(),
       ...(clock.synchronised !== undefined && { synchronised: clock.synchronised }),
@@ -214,6 +239,7 @@ export class Gateway {
     this.#observations.stop();
     await this.#control.stop();
     await this.#metrics?.stop();
+    await this.#web?.stop();
     await this.#intake.stop();
     await this.#uplink?.close();
     await this.#homeAssistant?.close();
@@ -226,6 +252,7 @@ export class Gateway {
     const { links } = this.#config;
     await this.#control.start();
     await this.#metrics?.start();
+    await this.#web?.start();
     for (const source of serial) await this.#intake.listen(source);
     if (tcp && links.tcp) await this.#intake.listenTcp(tcp, links.tcp.maxUnauthenticated);
     if (mqtt && links.mqtt) await this.#intake.listenTcp(mqtt, links.mqtt.maxUnauthenticated);
@@ -265,6 +292,7 @@ export class Gateway {
         order: uplink.order,
         batch: uplink.batch,
         damaged: damage => this.#keep(damage),
+        said: () => (this.#handover ? { replaces: this.#handover.status.replaces } : {}),
       },
     );
   }

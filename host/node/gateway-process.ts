@@ -14,6 +14,7 @@ import { diskWrites, WriteMeter } from './disk-writes.js';
 import { HttpListener } from './http.js';
 import { lockDirectory } from './lock.js';
 import { MqttLinkSource } from './mqtt-link.js';
+import { openPage } from './page.js';
 import { privateFiles } from './private-files.js';
 import { systemRandom } from './random.js';
 import { SerialSource } from './serial.js';
@@ -75,6 +76,8 @@ export async function startGateway(
         log,
       );
     const mqtt = links.mqtt && (await mqttLinks(links.mqtt, config.gateway, log));
+    const web = config.web && (await openPage(config.web, log));
+    if (web?.options.token !== undefined) log.conceal(web.options.token);
     const clock = new WatchedClock();
     await clock.start();
     owned.push(() => clock.stop());
@@ -104,6 +107,7 @@ export async function startGateway(
         ...(config.metrics && {
           metrics: new HttpListener({ ...config.metrics.listen, setting: 'metrics.listen' }, log),
         }),
+        ...(web && { web }),
         control: new UnixListener(join(dataDirectory, 'control.sock')),
       },
     );
