@@ -3,8 +3,15 @@ import { resolve } from 'node:path';
 import { type BrokerConfig, type Config, MAX_CONFIG_BYTES, parseConfig } from '../config.js';
 import { Fault } from '../fault.js';
 
-/** Reads a text file of at most so many bytes; undefined when there is none; throws a Fault otherwise. */
-export type ReadText = (path: string, maxBytes: number) => Promise<string | undefined>;
+/**
+ * Reads a text file of at most so many bytes; undefined when there is none; throws a Fault otherwise, also for a `secret` one
+ * that everybody may read.
+ */
+export type ReadText = (
+  path: string,
+  maxBytes: number,
+  confidence?: 'public' | 'secret',
+) => Promise<string | undefined>;
 
 export const SYSTEM_CONFIG = '/etc/sovereign/config.yaml';
 const MAX_SECRET_BYTES = 256 * 1024;
@@ -42,7 +49,7 @@ export interface BrokerAccess {
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
-/** @throws Fault `uplink-file` when one of the files is missing, unreadable or empty */
+/** @throws Fault `uplink-file` when one of the files is missing or empty, or why it can't be read or is no secret */
 export async function readBrokerAccess(
   readText: ReadText,
   uplink: BrokerConfig,
@@ -51,7 +58,8 @@ export async function readBrokerAccess(
   const read = async (setting: 'passwordFile' | 'ca' | 'cert' | 'key') => {
     const path = uplink[setting];
     if (path === undefined) return undefined;
-    const text = await readText(path, MAX_SECRET_BYTES);
+    const secret = setting === 'passwordFile' || setting === 'key';
+    const text = await readText(path, MAX_SECRET_BYTES, secret ? 'secret' : 'public');
     if (text === undefined || text.trim() === '')
       throw new Fault(
         'uplink-file',

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Fault, systemCode } from '../fault.js';
 
@@ -16,22 +16,39 @@ export function credentialPath(path: string, environment = process.env): string 
   return join(directory, `${CREDENTIALS}_${basename(path)}`);
 }
 
+/** `secret`: refused when everybody on the machine may read or write it. */
+export type Confidence = 'public' | 'secret';
+
+/** Read or write, for those who are neither owner nor of the group. */
+const OF_OTHERS = 0o006;
+
 /**
  * A text file of bounded size, UTF-8; first as systemd has handed it to us, if it has.
  * @returns undefined when there is none
- * @throws Fault `file-unreadable`, `file-too-large`, `file-expected`
+ * @throws Fault `file-unreadable`, `file-too-large`, `file-expected`, `secret-readable`
  */
-export async function readTextFile(path: string, maxBytes: number): Promise<string | undefined> {
+export async function readTextFile(
+  path: string,
+  maxBytes: number,
+  confidence: Confidence = 'public',
+): Promise<string | undefined> {
   const handed = credentialPath(path);
-  const bytes = (handed && (await readBytesFile(handed, maxBytes))) ?? (await readBytesFile(path, maxBytes));
+  const bytes =
+    (handed && (await readBytesFile(handed, maxBytes, confidence))) ??
+    (await readBytesFile(path, maxBytes, confidence));
   return bytes && new TextDecoder().decode(bytes);
 }
 
 /** As `readTextFile`, but bytes. A path such as `/dev/stdin` is read up to its end. */
-export async function readBytesFile(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+export async function readBytesFile(
+  path: string,
+  maxBytes: number,
+  confidence: Confidence = 'public',
+): Promise<Uint8Array | undefined> {
   try {
     const handle = await open(path, 'r');
     try {
+      if (confidence === 'secret') await expectPrivate(handle, path);
       const chunks: Uint8Array[] = [];
       let size = 0;
       for (;;) {
@@ -69,4 +86,14 @@ export async function readBytesFile(path: string, maxBytes: number): Promise<Uin
       error,
     );
   }
+}
+
+async function expectPrivate(handle: FileHandle, path: string): Promise<void> {
+  const found = await handle.stat();
+  if (!found.isFile() || (found.mode & OF_OTHERS) === 0) return;
+  throw new Fault(
+    'secret-readable',
+    `everybody on this machine may use the secret in ${path}: its mode is ${(found.mode & 0o777).toString(8).padStart(4, '0')}`,
+    `chmod 600 ${path}, and change the secret if others may have seen it`,
+  );
 }

@@ -30,3 +30,16 @@ test('reads password and TLS texts', async t => {
   });
   await t.throwsAsync(readBrokerAccess(files({ '/c/pw': '\n' }), uplink!), { message: /empty/ });
 });
+
+test('password and key are secrets, certificates are not', async t => {
+  const { uplink } = parseConfig(
+    `${GOOD}uplink: { broker: mqtts://b, username: u, passwordFile: pw, ca: ca.pem, cert: c.pem, key: k.pem }`,
+    '/c/config.yaml',
+  );
+  const asked: string[] = [];
+  await readBrokerAccess(async (path, _, confidence) => {
+    asked.push(`${path} ${confidence}`);
+    return 'text';
+  }, uplink!);
+  t.deepEqual(asked, ['/c/pw secret', '/c/ca.pem public', '/c/c.pem public', '/c/k.pem secret']);
+});

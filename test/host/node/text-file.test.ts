@@ -1,7 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
+import { Fault } from '../../../host/fault.js';
 import { readTextFile } from '../../../host/node/text-file.js';
 
 // One variable for the whole process.
@@ -32,4 +35,36 @@ test.serial('a file of a folder credentials comes from systemd if it has handed 
   await writeFile(join(handed, 'credentials_empty'), '');
   await writeFile(join(secrets, 'empty'), 'not this one');
   t.is(await readTextFile(join(secrets, 'empty'), 100), '', 'an empty one is one');
+});
+
+async function temporary(t: ExecutionContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'text-file-'));
+  t.teardown(() => rm(path, { recursive: true }));
+  return path;
+}
+
+test('a secret that everybody may read or write is refused, with what to do', async t => {
+  const path = join(await temporary(t), 'mqtt-password');
+  writeFileSync(path, 'secret');
+  for (const mode of [0o644, 0o604, 0o602, 0o666]) {
+    chmodSync(path, mode);
+    const fault = (await t.throwsAsync(readTextFile(path, 100, 'secret'), { instanceOf: Fault })) as Fault;
+    t.is(fault.code, 'secret-readable');
+    t.true(fault.message.includes(`0${mode.toString(8)}`) && fault.remedy.startsWith(`chmod 600 ${path}`));
+    t.is(await readTextFile(path, 100), 'secret');
+  }
+  // A group is who shares the file on purpose: the service's.
+  for (const mode of [0o600, 0o640, 0o400, 0o660]) {
+    chmodSync(path, mode);
+    t.is(await readTextFile(path, 100, 'secret'), 'secret');
+  }
+});
+
+test('what is no file has no mode to look at; what is not there is told apart', async t => {
+  const path = join(await temporary(t), 'pipe');
+  execFileSync('mkfifo', ['-m', '644', path]);
+  const text = readTextFile(path, 100, 'secret');
+  writeFileSync(path, 'secret');
+  t.is(await text, 'secret');
+  t.is(await readTextFile(`${path}.not`, 100, 'secret'), undefined);
 });
