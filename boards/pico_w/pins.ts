@@ -1,14 +1,13 @@
 /// <reference path="../../firmware/sensors/drivers.d.ts" />
 /** Raspberry Pi Pico W: what is wired to which pin. README.md has the table. */
-import Digital from 'embedded:io/digital';
 import SMBus from 'embedded:io/smbus';
 import SHT3x from 'embedded:sensor/Humidity-Temperature/SHT3x';
-import * as flash from 'native/flash';
 import * as usb from 'native/usb';
 import type { BoardPins } from '../../firmware/board.js';
 import { UsbLink } from '../../firmware/links/usb.js';
 import { MachineState, sht3x } from '../../firmware/sensors/index.js';
 import { network } from '../wifi.js';
+import { contact, flashRegion, isHeld, lampOn } from '../wiring.js';
 
 /** Behind the radio chip, which the SDK drives as this pin. */
 const LAMP = 32;
@@ -17,45 +16,20 @@ const I2C_DATA = 4;
 const I2C_CLOCK = 5;
 const MACHINE = 15;
 
-/** 71 sectors hold 256 KB of envelopes; keys, settings and one to spare come before. */
+/** 71 sectors hold 256 KB of envelopes. */
 const BACKLOG_SECTORS = 71;
-const SECTORS = 6 + BACKLOG_SECTORS;
 
 export const board: BoardPins = {
   name: 'pico_w',
   cable: (_, events) => new UsbLink(usb, events),
   network,
-  flash: () => {
-    flash.open(SECTORS);
-    const { read, erase, program } = flash;
-    return { sectors: SECTORS, sectorBytes: 4096, programBytes: 256, read, erase, program };
-  },
+  flash: () => flashRegion(BACKLOG_SECTORS),
   backlogSectors: BACKLOG_SECTORS,
   backlogBytes: 8192,
-  buttonHeld: () => {
-    const pin = new Digital({ pin: BUTTON, mode: Digital.InputPullUp });
-    const held = pin.read() === 0;
-    pin.close();
-    return held;
-  },
-  lamp: () => {
-    const pin = new Digital({ pin: LAMP, mode: Digital.Output });
-    return on => pin.write(on ? 1 : 0);
-  },
+  buttonHeld: () => isHeld(BUTTON),
+  lamp: () => lampOn(LAMP),
   sources: ({ uptime, wake }) => [
     sht3x(SHT3x, { io: SMBus, data: I2C_DATA, clock: I2C_CLOCK }, { name: 'room', periodMs: 10_000 }),
-    new MachineState({
-      name: 'machine',
-      uptime,
-      wake,
-      activeLow: true,
-      open: onReadable =>
-        new Digital({
-          pin: MACHINE,
-          mode: Digital.InputPullUp,
-          edge: Digital.Rising | Digital.Falling,
-          onReadable,
-        }),
-    }),
+    new MachineState({ name: 'machine', uptime, wake, activeLow: true, open: contact(MACHINE) }),
   ],
 };

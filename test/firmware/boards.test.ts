@@ -21,7 +21,9 @@ test('every module of the firmware is preloaded, the main program is not', t => 
       .filter(file => file.endsWith('.ts') && !file.endsWith('.d.ts'))
       .map(file => `${folder}/${file.slice(0, -3)}`);
   });
-  t.deepEqual([...common.preload].sort(), modules.filter(name => name !== 'firmware/main').sort());
+  const shared = Object.keys(common.modules).filter(name => name.startsWith('boards/'));
+  const preloaded = [...shared, ...modules.filter(name => name !== 'firmware/main')];
+  t.deepEqual([...common.preload].sort(), preloaded.sort());
 });
 
 test('every folder of the firmware is in the manifest', t => {
