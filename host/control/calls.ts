@@ -5,6 +5,7 @@
  *
  * A call has one answer. A stream has an answer that says that it has begun, and then messages of its own: see `StreamMessage`.
  */
+import type { PlaceObject } from '../backup/contents.js';
 import type { LogLine } from '../ports.js';
 import type { JsonRecord } from '../subscriber/json-record.js';
 import type { DeviceStatus, NodeStatus } from './status.js';
@@ -52,6 +53,8 @@ export interface ControlCalls {
     };
     value: ReadingsPage;
   };
+  /** Where it stands at one instant, by what is durable: what `sovereign backup` asks for. */
+  checkpoint: { args: Nothing; value: PlaceObject };
   /** How much was waiting to be published, over the last day at most. */
   backlog: { args: Nothing; value: BacklogHistory };
 }
@@ -171,6 +174,8 @@ export const ACCESS: Readonly<Record<ControlCall | ControlStream, Access>> = {
   'log-level': 'write',
   readings: 'read',
   backlog: 'read',
+  // It is long, and nothing that a page needs.
+  checkpoint: 'write',
   tail: 'read',
   log: 'read',
 };
@@ -268,6 +273,7 @@ const ARGUMENTS: Readonly<Record<ControlCall | ControlStream, Readonly<Record<st
     limit: optional(whole(1, MAX_READINGS)),
   },
   backlog: {},
+  checkpoint: {},
   tail: { device: optional(device) },
   log: { recent: optional(whole(0, MAX_RECENT_LINES)) },
 };

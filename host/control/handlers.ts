@@ -1,4 +1,5 @@
 /** What each call of `calls.ts` does, put together from the parts of a running gateway. */
+import { type CursorPlace, placeObject } from '../backup/contents.js';
 import { Fault } from '../fault.js';
 import type { Intake } from '../intake/intake.js';
 import type { Journal } from '../journal/journal.js';
@@ -16,6 +17,7 @@ import { Tail } from './tail.js';
 export interface HandlerParts {
   readonly status: () => Promise<NodeStatus>;
   readonly backlog: () => BacklogHistory;
+  readonly cursors: Readonly<Record<string, CursorPlace>>;
   readonly keyring: KeyringView;
   readonly intake: Intake;
   readonly journal: Journal;
@@ -91,6 +93,7 @@ export function controlHandlers(parts: HandlerParts): ControlHandlers {
     readings: ({ device, before = Number.MAX_SAFE_INTEGER, since = 0, limit = DEFAULT_READINGS }) =>
       search.find({ device: idOf(device), before, since, limit }),
     backlog: () => parts.backlog(),
+    checkpoint: () => placeObject({ ...journal.checkpoint(), cursors: parts.cursors }),
     tail: ({ device }) => tail.of(device === undefined ? '' : idOf(device)),
     log: ({ recent = DEFAULT_RECENT_LINES }) => {
       const log = logControl();

@@ -1,4 +1,5 @@
 /** Makes the one status object out of what the parts of the gateway say of themselves. */
+import type { HandoverStatus } from '../backup/handover.js';
 import type { Config, LogLevel } from '../config.js';
 import type { Fault } from '../fault.js';
 import type { IntakeStatus } from '../intake/status.js';
@@ -22,6 +23,7 @@ export interface JournalFacts {
   readonly durableOffset: number;
   readonly segmentCount: number;
   readonly pendingBytes: number;
+  distance(from: number, to: number): number;
 }
 
 /** What is found out now and then. */
@@ -48,6 +50,7 @@ export interface StatusParts {
   readonly observed?: Observed;
   readonly logLevel?: LogLevel;
   readonly uplink?: UplinkState;
+  readonly handover?: HandoverStatus | undefined;
 }
 
 export function nodeStatus(parts: StatusParts): NodeStatus {
@@ -63,6 +66,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
     dataDirectory: config.dataDirectory,
     startedAt: parts.startedAt,
     uptimeMs: Math.round(parts.uptimeMs),
+    ...(parts.handover && { handover: parts.handover }),
     ...(parts.health && { health: parts.health }),
     clock: {
       at: parts.now,
@@ -81,7 +85,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
       oldestOffset: journal.oldestOffset,
       durableOffset: journal.durableOffset,
       segments: journal.segmentCount,
-      entries: journal.durableOffset - journal.oldestOffset,
+      entries: journal.distance(journal.oldestOffset, journal.durableOffset),
       pendingBytes: journal.pendingBytes,
       ...(parts.availableBytes !== undefined && { availableBytes: parts.availableBytes }),
       ...(observed?.journalBytes !== undefined && { bytes: observed.journalBytes }),
@@ -95,6 +99,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
         ...(uplink.fault && { fault: uplink.fault.message }),
         cursor: uplink.cursor,
         head: uplink.head,
+        backlog: Math.max(0, journal.distance(uplink.cursor, uplink.head)),
         drained: uplink.drained,
         paused: uplink.paused,
         inFlight: uplink.inFlight,

@@ -1,4 +1,6 @@
 /** What a running gateway says of itself, the same wherever it says it. Times are Unix ms. */
+import type { HandoverStatus } from '../backup/handover.js';
+
 export interface NodeStatus {
   readonly version: string;
   /** What it runs on, with its version: `node v20.15.0`. */
@@ -8,6 +10,8 @@ export interface NodeStatus {
   readonly gateway: string;
   readonly configFile: string;
   readonly dataDirectory: string;
+  /** Absent: this gateway was never restored from a backup. */
+  readonly handover?: HandoverStatus;
   readonly startedAt: number;
   readonly uptimeMs: number;
   /** Whether it does its work; absent where nobody watches over it. */
@@ -149,6 +153,8 @@ export interface UplinkStatus {
   readonly fault?: string;
   readonly cursor: number;
   readonly head: number;
+  /** Entries that are still to be published, at most. */
+  readonly backlog: number;
   readonly drained: boolean;
   /** By `sovereign pause`, until `resume` or the gateway's next start. */
   readonly paused: boolean;

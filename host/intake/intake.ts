@@ -52,6 +52,8 @@ export interface IntakeOptions {
   readonly settingsDirectory?: string;
   /** Settings of sources, by the device's id or name. */
   readonly devices?: ReadonlyMap<string, readonly NamedSourceSettings[]>;
+  /** Of the journal: how often it was restored from a backup. */
+  readonly era?: number;
   /** Limits of the quarantine and of the evidence, as in the configuration. */
   readonly maxBytes?: number;
   readonly perReasonBytes?: number;
@@ -91,6 +93,7 @@ export class Intake {
     quarantine: Quarantine,
     evidence: Evidence,
     settings: SettingsBook | undefined,
+    era: number,
   ) {
     this.#ports = ports;
     this.#keyring = keyring;
@@ -118,7 +121,7 @@ export class Intake {
       readingBudget: () => linkBudget(clock, readings),
       seen,
     };
-    this.#sdk = new SdkIntake({ ...this.#shared, keyring });
+    this.#sdk = new SdkIntake({ ...this.#shared, keyring }, era);
     this.#reconsidering = new Reconsidering(this.#shared, this.#sdk);
     this.#silence = new SilenceWatch(clock, log, this.#devices, keyring);
     this.#takeUp(journal);
@@ -150,7 +153,7 @@ export class Intake {
       settingsDirectory === undefined
         ? undefined
         : await SettingsBook.open(ports, settingsDirectory, options.devices ?? new Map());
-    return new Intake(ports, journal, keyring, quarantine, evidence, settings);
+    return new Intake(ports, journal, keyring, quarantine, evidence, settings, options.era ?? 0);
   }
 
   /** Takes in the links of a source that carry frames. `limits` only for those that strangers can open. */

@@ -10,6 +10,9 @@
  *   1, or a sequence no longer known      the counter fell back
  *   the last sequence, another MAC        fork: evidence
  *   a known sequence between, another MAC the counter fell back if that is allowed or has been seen, else fork
+ *
+ * A gateway that was restored from a backup knows of no epochs that the old one has begun since. So where the sequence may fall
+ * back, it begins one of its own at once, far above: (epoch, sequence) never names two readings.
  */
 import { type Digest, type Mac, SHORT_TAG_BYTES } from '../../firmware/seal/index.js';
 import { encodeSdkPayload } from '../journal/payload.js';
@@ -24,6 +27,8 @@ import { SdkFrameReader } from './sdk-frame.js';
 
 const FIRST_EPOCH = 1;
 const FIRST_SEQUENCE = 1;
+/** Epochs for each time that the journal was restored from a backup: one a second lasts for 136 years. */
+const EPOCHS_PER_ERA = 2 ** 32;
 /** What connections may hold together while the journal takes nothing. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
@@ -52,6 +57,8 @@ type Order = 'next' | 'replay' | 'fork' | 'fallen';
 
 export class SdkIntake {
   readonly #shared: SdkShared;
+  /** Of those that begin in this era. */
+  readonly #firstEpoch: number;
   readonly #reader = new SdkFrameReader();
   readonly #macs = new WeakMap<KeyringEntry, Mac>();
   /** Devices whose counter fell back without leave: where it stands. */
@@ -62,8 +69,10 @@ export class SdkIntake {
   /** The line was kept aside before: a refusal leaves it there. */
   #again = false;
 
-  constructor(shared: SdkShared) {
+  /** @param era of the journal: how often it was restored */
+  constructor(shared: SdkShared, era = 0) {
     this.#shared = shared;
+    this.#firstEpoch = era * EPOCHS_PER_ERA;
   }
 
   /** One line without its LF: `bytes[from, to)`. */
@@ -81,7 +90,7 @@ export class SdkIntake {
     const order = this.#order(device, entry.sdk.allowReset);
     switch (order) {
       case 'next':
-        return this.#append(device, device.positions.tentative?.epoch ?? FIRST_EPOCH, bytes, from, to, link);
+        return this.#append(device, this.#epochNow(device, entry.sdk.allowReset), bytes, from, to, link);
       case 'replay':
         return this.#count(device, 'replay');
       case 'fork':
@@ -121,6 +130,12 @@ export class SdkIntake {
 
   release(bytes: number): void {
     this.#heldBytes -= bytes;
+  }
+
+  /** The epoch of a reading that comes next. */
+  #epochNow({ positions }: Device, allowReset: boolean): number {
+    const epoch = positions.tentative?.epoch ?? FIRST_EPOCH;
+    return allowReset ? Math.max(epoch, this.#firstEpoch) : epoch;
   }
 
   #order(device: Device, allowReset: boolean): Order {
@@ -178,9 +193,10 @@ export class SdkIntake {
     const { sequence } = this.#reader;
     const last = device.positions.tentative!;
     if (allowed) {
-      const outcome = this.#append(device, last.epoch + 1, bytes, from, to, link);
+      const epoch = Math.max(last.epoch + 1, this.#firstEpoch);
+      const outcome = this.#append(device, epoch, bytes, from, to, link);
       if (outcome === 'authentic')
-        this.#shared.log.warn('sdk-new-epoch', { device: device.id, link, epoch: last.epoch + 1, sequence });
+        this.#shared.log.warn('sdk-new-epoch', { device: device.id, link, epoch, sequence });
       return outcome;
     }
     if (!this.#fallen.has(device.id))

@@ -40,6 +40,8 @@ export interface JournalOptions {
   retainMs?: number;
   /** … or while the journal is larger than this; 0 (default): never by size. */
   retainBytes?: number;
+  /** Offsets that hand-overs have left out: from `next` up to, not including, `offset`. */
+  jumps?: readonly { readonly next: number; readonly offset: number }[];
 }
 
 export type JournalState = { readonly name: 'ok' } | { readonly name: 'stalled'; readonly fault: Fault };
@@ -61,6 +63,7 @@ export class Journal {
   readonly #durableListeners: ((batch: readonly Entry[]) => void)[] = [];
   readonly #stateListeners: ((state: JournalState) => void)[] = [];
   readonly #recentTags: RecentTag[];
+  readonly #jumps: readonly { readonly next: number; readonly offset: number }[];
   #recovering: readonly Entry[];
   #state: JournalState = OK;
   #durableOffset: number;
@@ -81,6 +84,7 @@ export class Journal {
     this.#segments = found.segments;
     this.#bounds = found.bounds;
     this.#recentTags = found.recentTags;
+    this.#jumps = options.jumps ?? [];
     this.#recovering = found.tail;
     this.#durableOffset = found.durableOffset;
     const { storage } = ports;
@@ -185,6 +189,14 @@ export class Journal {
       segments: previous === null ? [] : this.#segments.filter(first => first <= previous.first),
       previous,
     };
+  }
+
+  /** How many entries at most lie from one offset up to another: what hand-overs have left out does not count. */
+  distance(from: number, to: number): number {
+    let distance = to - from;
+    for (const { next, offset } of this.#jumps)
+      distance -= Math.max(0, Math.min(to, offset) - Math.max(from, next));
+    return distance;
   }
 
   /** Bytes waiting for the disk. */

@@ -14,7 +14,7 @@ import { type Parcel, Parcels } from './parcels.js';
 import type { Place } from './place.js';
 import { ReadAhead, type UplinkReader } from './read-ahead.js';
 import { SenmlEncoder } from './senml.js';
-import type { OfflineStatus } from './status.js';
+import type { GatewayStatus, OfflineStatus } from './status.js';
 import type { TimeMap } from './time-map.js';
 
 /** Larger batches make no difference to the speed, and a subscriber has many of them in memory. */
@@ -38,6 +38,7 @@ export interface PublisherOptions {
   readonly statusEveryMs: number;
   /** A broker that acknowledges nothing for so long is left. */
   readonly acknowledgeTimeoutMs: number;
+  readonly said?: (() => Partial<GatewayStatus>) | undefined;
 }
 
 /** What people have told the uplink; outlives connections. */
@@ -378,6 +379,7 @@ export class Publisher {
       drained,
       ...(this.#answersFetch && { fetch: true }),
       at,
+      ...this.#options.said?.(),
     });
     this.#inFlight++;
     this.#ports.session.publish(message, error => {

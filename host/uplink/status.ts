@@ -13,6 +13,11 @@ export interface GatewayStatus {
   readonly fetch?: boolean;
   /** Unix ms. */
   readonly at: number;
+  /**
+   * Gateways that this one goes on for, restored from their backup: what they had taken in since the backup and not published is
+   * not to be had from anybody.
+   */
+  readonly replaces?: readonly string[];
 }
 
 /** What the will says, and a gateway that goes. It does not say how far it came: that stands in the journal. */
@@ -23,6 +28,7 @@ export interface OfflineStatus {
 }
 
 const MAX_STATUS_BYTES = 4096;
+const MAX_REPLACED = 64;
 
 export function encodeStatus(status: GatewayStatus | OfflineStatus): Uint8Array {
   return Buffer.from(JSON.stringify(status));
@@ -38,7 +44,7 @@ export function decodeStatus(bytes: Uint8Array): GatewayStatus | OfflineStatus |
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { gateway, site, cursor, head, drained, fetch, at } = value;
+  const { gateway, site, cursor, head, drained, fetch, at, replaces } = value;
   const state: unknown = value.state;
   if (typeof gateway !== 'string' || typeof site !== 'string') return undefined;
   if (state === 'offline') return { gateway, site, state };
@@ -52,9 +58,16 @@ export function decodeStatus(bytes: Uint8Array): GatewayStatus | OfflineStatus |
     drained: drained === true,
     ...(fetch === true && { fetch }),
     at: offset(at) ? at : 0,
+    ...(areNames(replaces) && { replaces }),
   };
 }
 
 function offset(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function areNames(value: unknown): value is readonly string[] {
+  return (
+    Array.isArray(value) && value.length <= MAX_REPLACED && value.every(name => typeof name === 'string')
+  );
 }

@@ -8,11 +8,14 @@ import type { UplinkCursor } from './cursor-keeper.js';
 import type { Archive } from './fetch/fetcher.js';
 import type { Order } from './lanes.js';
 import type { UplinkReader } from './read-ahead.js';
+import type { GatewayStatus } from './status.js';
 
 /** What an uplink wants of the journal. */
 export interface UplinkJournal {
   /** One more than the last offset that is durable. */
   readonly durableOffset: number;
+  /** How many entries at most lie from one offset up to another; absent: as many as there are numbers. */
+  distance?(from: number, to: number): number;
   onDurable(listener: (batch: readonly Entry[]) => void): void;
   /** Reads durable entries from an offset on; `next` gives none at the end. */
   reader(fromOffset: number, options?: { damaged?: DamageListener }): UplinkReader;
@@ -50,6 +53,8 @@ export interface UplinkOptions {
   readonly order?: Order;
   /** Readings of a backlog go many at a time, on a topic of their own. */
   readonly batch?: boolean;
+  /** What else the retained status says. */
+  readonly said?: (() => Pick<GatewayStatus, 'replaces'>) | undefined;
   /** Damage that the journal's reader finds. */
   readonly damaged?: DamageListener;
   readonly statusEveryMs?: number;

@@ -65,6 +65,7 @@ export class Uplink {
       protocol: options.broker.protocol,
       statusEveryMs: options.statusEveryMs ?? 10_000,
       acknowledgeTimeoutMs: options.acknowledgeTimeoutMs ?? 60_000,
+      said: options.said,
     };
     this.#drain = new Drain(ports.clock);
     this.#place = { offset: ports.cursor.offset, ranges: ports.cursor.ranges };
@@ -86,7 +87,7 @@ export class Uplink {
     const cursor = this.#place.offset;
     const head = publisher?.head ?? Math.max(this.#ports.journal.durableOffset, cursor);
     const drained = publisher?.drained ?? false;
-    const seconds = drained ? 0 : this.#drain.secondsFor(head - cursor);
+    const seconds = drained ? 0 : this.#drain.secondsFor(this.#distance(cursor, head));
     return {
       name: this.#name,
       broker: brokerName(this.#options.broker.url),
@@ -126,7 +127,11 @@ export class Uplink {
   /** Offsets that are still to be published. */
   get behind(): number {
     const { head, cursor } = this.state;
-    return Math.max(0, head - cursor);
+    return this.#distance(cursor, head);
+  }
+
+  #distance(cursor: number, head: number): number {
+    return Math.max(0, this.#ports.journal.distance?.(cursor, head) ?? head - cursor);
   }
 
   /** Publishes no readings until `resume`; the connection stays. */

@@ -2,7 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { register as init } from '../../../host/cli/init.js';
-import { CONTROL_SOCKET, register } from '../../../host/cli/status.js';
+import { CONTROL_SOCKET } from '../../../host/cli/ask.js';
+import { register } from '../../../host/cli/status.js';
 import { ControlServer } from '../../../host/control/server.js';
 import type { NodeStatus } from '../../../host/control/status.js';
 import { systemClock } from '../../../host/node/clock.js';
@@ -59,6 +60,7 @@ const busy: NodeStatus = {
     fault: 'connection refused',
     cursor: 1000,
     head: 1019,
+    backlog: 19,
     drained: false,
     paused: false,
     inFlight: 0,

@@ -64,6 +64,7 @@ const full: NodeStatus = {
     fault: 'gone',
     cursor: 2001,
     head: 3001,
+    backlog: 1000,
     drained: false,
     paused: true,
     inFlight: 10,
