@@ -23,6 +23,13 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ register(program: Comman
   verify: () => import('./verify.js'),
   journal: () => import('./journal.js'),
   status: () => import('./status.js'),
+  devices: () => import('./devices.js'),
+  tail: () => import('./tail.js'),
+  drain: () => import('./drain.js'),
+  pause: () => import('./pause.js'),
+  resume: () => import('./resume.js'),
+  quarantine: () => import('./quarantine.js'),
+  log: () => import('./log.js'),
   doctor: () => import('./doctor.js'),
   start: () => import('./start.js'),
 };

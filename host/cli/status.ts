@@ -1,24 +1,17 @@
 /** `sovereign status`: what the running gateway says of itself. */
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { callGateway } from '../control/client.js';
-import type { DeviceStatus, FetchStatus, NodeStatus } from '../control/status.js';
-import { systemClock } from '../node/clock.js';
-import { connectUnix } from '../node/unix-socket.js';
-import { type ConfigOption, configOf, type JsonOption, outputOf, withConfig, withJson } from './context.js';
+import type { FetchStatus, JournalStatus, NodeStatus, UplinkStatus } from '../control/status.js';
+import { ask } from './ask.js';
+import { type ConfigOption, type JsonOption, outputOf, withConfig, withJson } from './context.js';
+import { deviceTable, settingsNotes } from './device-table.js';
 import { bytesText, durationText, type Output, printable, type Style, type Terminal } from './output.js';
-
-/** Of the data directory. */
-export const CONTROL_SOCKET = 'control.sock';
 
 export function register(program: Command, terminal?: Terminal): void {
   withConfig(withJson(program.command('status')))
     .description('how the running gateway does: links, devices, journal, uplink, quarantine')
     .action(async (options: ConfigOption & JsonOption) => {
       const output = outputOf(options, terminal);
-      const { dataDirectory } = await configOf(options);
-      const path = join(dataDirectory, CONTROL_SOCKET);
-      const status = await callGateway({ clock: systemClock, connect: connectUnix }, path, 'status', {});
+      const status = await ask(options, 'status', {});
       await (output.json ? output.object(status) : show(status, output));
     });
 }
@@ -31,6 +24,8 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
   await field('gateway', `${status.gateway} at ${status.site}, version ${status.version}`, 'bold');
   await field('running', `${durationText(status.uptimeMs)} as process ${status.pid}, ${status.runtime}`);
   await field('data', status.dataDirectory);
+  for (const [part, { ok, fault }] of Object.entries(status.health?.parts ?? {}))
+    if (!ok) await field('health', `${part}: ${printable(fault ?? 'does not work')}`, 'red');
   const synchronised =
     clock.synchronised === undefined ? '' : clock.synchronised ? ', synchronised' : ', not synchronised';
   await field(
@@ -38,6 +33,11 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
     new Date(clock.at).toISOString() + synchronised,
     clock.synchronised === false ? 'yellow' : undefined,
   );
+  if (status.handover !== undefined) {
+    const { from, backupAt } = status.handover;
+    const text = `restored from the backup of ${printable(from)} of ${new Date(backupAt).toISOString()}`;
+    await field('', text);
+  }
   await field('keyring', count(status.keyring.devices, 'device'));
   if (status.keyring.fault !== undefined)
     await field('', `not taken: ${printable(status.keyring.fault.replace(/\s*\n\s*/g, '; '))}`, 'red');
@@ -49,15 +49,14 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
     journal.state === 'ok' ? 'green' : 'red',
   );
   if (journal.fault !== undefined) await field('', printable(journal.fault), 'red');
+  for (const text of [sizeText(journal, clock.at), wearText(journal)]) if (text !== '') await field('', text);
   if (uplink === undefined) await field('uplink', 'none in the configuration');
   else {
-    const left = uplink.drained
-      ? 'drained'
-      : `${count(Math.max(0, uplink.head - uplink.cursor), 'offset')} behind`;
+    const { published, inFlight, window, paused } = uplink;
     await field(
       'uplink',
-      `${uplink.state} to ${printable(uplink.broker)}, ${left}, ${uplink.published} published, ${uplink.inFlight} in flight`,
-      uplink.state === 'online' ? 'green' : 'yellow',
+      `${paused ? 'paused, ' : ''}${uplink.state} to ${printable(uplink.broker)}, ${leftText(uplink)}, ${published} published, ${inFlight} of ${window} in flight`,
+      uplink.state === 'online' && !paused ? 'green' : 'yellow',
     );
     if (uplink.fault !== undefined) await field('', printable(uplink.fault), 'yellow');
     if (uplink.fetch !== undefined && uplink.fetch.requests > 0) await field('', fetchText(uplink.fetch));
@@ -71,7 +70,35 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
   if (quarantine.evidence > 0)
     await field('', `${count(quarantine.evidence, 'fork')} kept as evidence: look at them`, 'red');
   await field('links', `${status.linkCount} open`);
-  await devices(status, output);
+  await output.line('');
+  await deviceTable(status.devices, clock.at, output);
+  if (status.deviceCount > status.devices.length)
+    await output.note(`${status.deviceCount - status.devices.length} more: those heard longest ago`);
+  await settingsNotes(status.devices, output);
+}
+
+/** How much the journal holds, and since when. */
+function sizeText({ bytes, oldestAt, entries }: JournalStatus, now: number): string {
+  if (bytes === undefined) return '';
+  const age = oldestAt === undefined ? '' : `, the oldest ${durationText(now - oldestAt)} old`;
+  return `${bytesText(bytes)} in about ${count(entries, 'entry', 'entries')}${age}`;
+}
+
+/** What is written to the disk, and how long flash bears it. */
+function wearText({ writes }: JournalStatus): string {
+  if (writes === undefined) return '';
+  const { source, bytesPerDay, seconds, years } = writes;
+  const whose = source === 'device' ? 'to its disk' : 'by this process';
+  const life = years === undefined ? '' : `: ${years} years until its endurance is used up`;
+  return `${bytesText(bytesPerDay)} a day written ${whose}, measured over ${durationText(seconds * 1000)}${life}`;
+}
+
+function leftText({ drained, backlog, ratePerSecond, drainedInSeconds }: UplinkStatus): string {
+  if (drained) return 'drained';
+  const rate = ratePerSecond > 0 ? ` at ${ratePerSecond} a second` : '';
+  const until =
+    drainedInSeconds === undefined ? '' : `, about ${durationText(drainedInSeconds * 1000)} to go`;
+  return `${count(backlog, 'offset')} behind${rate}${until}`;
 }
 
 function fetchText({ requests, sent, waiting, failed, refused }: FetchStatus): string {
@@ -82,56 +109,5 @@ function fetchText({ requests, sent, waiting, failed, refused }: FetchStatus): s
   return parts.join(', ');
 }
 
-/** Devices that have not taken the settings that are meant for them. */
-async function settings(status: NodeStatus, output: Output): Promise<void> {
-  for (const { id, name, settings } of status.devices) {
-    if (settings === undefined || settings.acknowledged === settings.version) continue;
-    const { version, acknowledged, supported, fault } = settings;
-    const why = !supported
-      ? 'its firmware takes none'
-      : `it has ${acknowledged === 0 ? 'its own' : `version ${acknowledged}`}${fault === undefined ? '' : `: ${printable(fault)}`}`;
-    await output.note(`${printable(name ?? id)}: settings version ${version} are not in force, ${why}`);
-  }
-}
-
-async function devices(status: NodeStatus, output: Output): Promise<void> {
-  await output.line('');
-  if (status.devices.length === 0) {
-    await output.line('no device has been heard yet');
-    return;
-  }
-  await output.table(
-    [
-      { title: 'DEVICE' },
-      { title: 'NAME' },
-      { title: 'STATE' },
-      { title: 'LAST', align: 'right' },
-      { title: 'HEARD', align: 'right' },
-      { title: 'READINGS', align: 'right' },
-      { title: 'GAPS', align: 'right' },
-      { title: 'BACKLOG', align: 'right' },
-      { title: 'LINK' },
-    ],
-    status.devices.map(device => row(device, status, output)),
-  );
-  await settings(status, output);
-}
-
-function row(device: DeviceStatus, status: NodeStatus, output: Output): string[] {
-  const { epoch, seq, heardAt } = device;
-  const state = device.silent ? 'silent' : device.online ? 'online' : 'away';
-  const style = device.silent ? 'red' : device.online ? 'green' : 'yellow';
-  return [
-    device.id,
-    printable(device.name ?? '-'),
-    output.style(style, state),
-    epoch === undefined || seq === undefined ? '-' : `${epoch}:${seq}`,
-    heardAt === undefined ? '-' : `${durationText(status.clock.at - heardAt)} ago`,
-    String(device.readings),
-    device.gaps === 0 ? '0' : output.style('yellow', String(device.gaps)),
-    String(device.backlog ?? '-'),
-    printable(device.link ?? '-'),
-  ];
-}
-
-const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
+const count = (number: number, noun: string, nouns = `${noun}s`) =>
+  `${number} ${number === 1 ? noun : nouns}`;

@@ -4,9 +4,9 @@ import type { Config } from '../../config.js';
 import { Fault } from '../../fault.js';
 import { shellWord } from '../../keyring/file.js';
 import { accessCode, fileKind, freeBytes, tryConnecting, tryWriting, userName } from '../../node/machine.js';
+import { CONTROL_SOCKET } from '../ask.js';
 import { brokerAccessOf, keyringOf } from '../context.js';
 import { bytesText } from '../output.js';
-import { CONTROL_SOCKET } from '../status.js';
 import type { Finding } from './finding.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
