@@ -82,6 +82,7 @@ export class SessionReadings {
       case 'next':
       case 'gap':
         this.#past = undefined;
+        this.#setBack = false;
         this.#reachedEpoch = envelope.epoch;
         device.clockSet = envelope.unixMs >= 0;
         if (envelope.kind === Kind.heartbeat) {
@@ -134,9 +135,13 @@ export class SessionReadings {
     from: number,
     to: number,
   ): void {
-    const { envelope } = this.#shared.gate;
+    const { epoch, seq } = this.#shared.gate.envelope;
+    if (verdict === 'replay' && !session.device.positions.isDurable(epoch, seq)) {
+      this.repeatReceipt(); // the disk is slow: no wonder that it comes again
+      return;
+    }
     this.#advanceIfBehind(session); // that word may have been lost
-    if (!this.#setBack && !this.#isStuck(envelope.epoch, envelope.seq)) {
+    if (!this.#setBack && !this.#isStuck(epoch, seq)) {
       this.repeatReceipt();
       return;
     }
@@ -145,7 +150,7 @@ export class SessionReadings {
       void this.#contradiction(session, 'stale', bytes, from, to);
       return;
     }
-    this.#exactReceipt(session, envelope.epoch, envelope.seq);
+    this.#exactReceipt(session, epoch, seq);
   }
 
   /** For a device that can't tell from a receipt of a later reading that this one is durable: names this one. */

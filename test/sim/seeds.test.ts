@@ -36,6 +36,8 @@ const SEEDS: Readonly<Record<number, string>> = {
     'a subscriber took what others had fetched for a device that delivers, and never asked for its tail',
   6055975:
     'a device that was sent to another epoch right after a hello with nothing held was never heard again',
+  6061303:
+    'once a slow disk had made a device look stuck, recordings of its old readings were taken for a fork',
   6051843: 'fetch denied what was found at open and could not be made durable again yet: a gap became final',
 };
 const jobs = Math.min(4, availableParallelism());

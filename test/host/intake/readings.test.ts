@@ -276,6 +276,28 @@ test('a stale reading that the device cannot let go becomes evidence, and is ref
   t.is(evidence(rig)[0].verdict, 'stale');
 });
 
+test('recordings of old readings contradict nothing while the device waits for the disk, or has gone on', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 602);
+  peer.readings(sealed.slice(0, 600));
+  await rig.synced();
+  for (let i = 0; i < 5; i++) {
+    peer.reading(sealed[600]); // not durable before the next await
+    rig.clock.advance(1_000);
+  }
+  peer.reading(sealed[0]);
+  await rig.synced();
+  for (let i = 0; i < 5; i++) {
+    peer.reading(sealed[599]); // lets go of it one by one
+    rig.clock.advance(1_000);
+  }
+  peer.reading(sealed[601]);
+  peer.readings([sealed[1], sealed[2]]);
+  await rig.quiet();
+  t.is(rig.count('stale'), 3);
+  t.deepEqual([peer.of(3), peer.of(4), evidence(rig)], [[], [], []]);
+});
+
 test('while the journal takes nothing, readings are dropped without a receipt, and nothing is lost', async t => {
   const { device, rig, peer } = await talking(t);
   const sealed = device.sealMany(0, 4);
