@@ -1,15 +1,13 @@
 /** Clocks that are wrong, jump, and run backwards, by libfaketime. */
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { FakeTime, findFakeTime } from '../support/fake-time.js';
 import { LiveSite, pause } from '../support/live-site.js';
 import { needs, notRun } from '../support/needs.js';
 import { freshSeed, prng } from '../support/prng.js';
 
-/** Debian keeps it in a folder of the architecture. */
-const LIBRARIES = '/usr/lib';
 const JUMPS = 12;
 /** As libfaketime wants them: places, and distances from the true time. */
 const CLOCKS = [
@@ -24,16 +22,9 @@ const CLOCKS = [
   '@2199-12-31 23:59:58',
 ] as const;
 
-function findLibrary(): string | undefined {
-  const folders = readdirSync(LIBRARIES).map(name => join(LIBRARIES, name));
-  return [LIBRARIES, ...folders]
-    .map(folder => join(folder, 'faketime', 'libfaketimeMT.so.1'))
-    .find(path => existsSync(path));
-}
-
 test(`clocks that are wrong, jump and run backwards lose nothing`, async t => {
   if (!needs(t, 'mosquitto')) return;
-  const library = findLibrary();
+  const library = findFakeTime();
   if (library === undefined) {
     notRun(t, 'libfaketime is not installed: apt-get install faketime');
     return;
@@ -45,20 +36,7 @@ test(`clocks that are wrong, jump and run backwards lose nothing`, async t => {
   const directory = await mkdtemp(join(tmpdir(), 'clock-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   const one = () => CLOCKS[Math.floor(random() * CLOCKS.length)]!;
-  const clock = (name: string, text: string) => {
-    const file = join(directory, name);
-    const set = (to: string) => writeFileSync(file, `${to}\n`);
-    set(text);
-    const env = {
-      LD_PRELOAD: library,
-      FAKETIME_TIMESTAMP_FILE: file,
-      FAKETIME_NO_CACHE: '1',
-      // Timers run on the monotonic clock, which nobody sets.
-      FAKETIME_DONT_FAKE_MONOTONIC: '1',
-      NO_FAKE_STAT: '1',
-    };
-    return { set, options: { env } };
-  };
+  const clock = (name: string, text: string) => new FakeTime(library, join(directory, name), text);
   // A gateway without a clock chip, which has not heard of the time yet.
   const ofGateway = clock('gateway', CLOCKS[0]);
   const ofDevices = clock('devices', one());
@@ -69,14 +47,14 @@ test(`clocks that are wrong, jump and run backwards lose nothing`, async t => {
     rate: 10,
     // What was published and seems to be old enough goes, and then the journal has not got what was receipted.
     journal: ', retainDays: 0',
-    gateway: ofGateway.options,
-    simulate: ofDevices.options,
-    subscribe: ofSubscriber.options,
+    gateway: { env: ofGateway.env },
+    simulate: { env: ofDevices.env },
+    subscribe: { env: ofSubscriber.env },
   });
-  t.true(live.gateway.lines[0]!.startsWith('1970-01-01T'), live.gateway.lines[0]);
+  t.regex(live.gateway.lines[0]!, /\b1970-01-01T/);
   for (let i = 0; i < JUMPS; i++) {
     await live.moreReceipts(Math.floor(random() * 60));
-    for (const { set } of [ofGateway, ofDevices, ofSubscriber]) if (random() < 0.7) set(one());
+    for (const wrong of [ofGateway, ofDevices, ofSubscriber]) if (random() < 0.7) wrong.set(one());
     await pause(random() * 300);
     if (i % 3 === 2) await live.gateway.restart(i % 2 === 0 ? 'SIGKILL' : 'SIGTERM');
   }
