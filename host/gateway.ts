@@ -184,7 +184,8 @@ export class Gateway {
         devices: config.devices,
         era: journal.era,
       });
-      const homeAssistant = await openHomeAssistant({ ...ports, journal }, config, facts.version);
+      const replaces = handover?.status.replaces;
+      const homeAssistant = await openHomeAssistant({ ...ports, journal }, config, facts.version, replaces);
       gateway = new Gateway(config, facts, ports, {
         ...{ journal, cursor, intake, access, homeAssistant, handover },
       });

@@ -146,7 +146,9 @@ export function gatewayComponents(
       name: 'Backlog',
       icon: 'mdi:tray-full',
       state_class: 'measurement',
-      value_template: when('value_json.head is defined', 'value_json.head - value_json.cursor'),
+      // The offsets of a restored gateway have a gap that no readings are in: then `node` alone knows.
+      value_template:
+        "{{ value_json.node.uplink.backlog if value_json.node is defined else (value_json.head - value_json.cursor if value_json.head is defined and value_json.replaces is not defined else '') }}",
     },
     disk: {
       ...diagnostic,

@@ -35,6 +35,8 @@ export interface HomeAssistantOptions {
   readonly names: Names;
   /** Of this program. */
   readonly version: string;
+  /** Gateways that this one was restored from, and that are no more. */
+  readonly replaces?: readonly string[];
   /** Only takes away what was announced before. */
   readonly off?: boolean;
 }
@@ -71,7 +73,10 @@ export class HomeAssistant implements Companion {
   #tick: Timer | undefined;
   #birth: Timer | undefined;
 
-  constructor(ports: HomeAssistantPorts, { names, version, off = false }: HomeAssistantOptions) {
+  constructor(
+    ports: HomeAssistantPorts,
+    { names, version, replaces = [], off = false }: HomeAssistantOptions,
+  ) {
     this.#ports = ports;
     this.#names = names;
     this.#version = version;
@@ -80,6 +85,7 @@ export class HomeAssistant implements Companion {
     this.#beganMs = ports.clock.monotonic();
     this.topics = off ? [] : [birthTopic(names)];
     this.#takeUp();
+    for (const gateway of replaces) this.#replace({ ...names, gateway });
     this.#later();
   }
 
@@ -164,6 +170,13 @@ export class HomeAssistant implements Companion {
     if (this.#off) return;
     book.put(GATEWAY, { forms: new Map(), topics: [gatewayConfigTopic(this.#names)] });
     this.#unsaved = true;
+  }
+
+  /** What a gateway that is no more has left. */
+  #replace(names: Names): void {
+    const { book, keyring } = this.#ports;
+    book.remove.add(gatewayConfigTopic(names));
+    for (const { id } of keyring.entries()) book.remove.add(availableTopic(names, id));
   }
 
   /** Store, then announce: it is announced once the book has it. */

@@ -15,13 +15,17 @@ export async function openHomeAssistant(
   ports: Omit<HomeAssistantPorts, 'book'> & { readonly storage: Storage; readonly journal: DurableJournal },
   { site, gateway, uplink, homeAssistant, dataDirectory }: Config,
   version: string,
+  replaces: readonly string[] = [],
 ): Promise<HomeAssistant | undefined> {
   if (uplink === undefined) return undefined;
   const book = await Book.open(ports.storage, ports.log, dataDirectory);
   const off = homeAssistant === undefined;
-  if (off && book.empty) return undefined;
+  if (off && book.empty && replaces.length === 0) return undefined;
   const prefix = homeAssistant?.prefix ?? DEFAULT_PREFIX;
-  const companion = new HomeAssistant({ ...ports, book }, { names: { prefix, site, gateway }, version, off });
+  const companion = new HomeAssistant(
+    { ...ports, book },
+    { names: { prefix, site, gateway }, version, replaces, off },
+  );
   if (!off) ports.journal.onDurable(batch => companion.observe(batch));
   return companion;
 }

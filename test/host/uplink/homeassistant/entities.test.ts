@@ -129,11 +129,16 @@ test('the gateway itself, online, offline and from an older version', t => {
       names.map(name => ({ template: components[name].value_template, payload: JSON.stringify(status) })),
     );
   const online = { gateway: 'gw-1', site: 'cellar.2', state: 'online', cursor: 40, head: 42, drained: false };
-  const node = { journal: { state: 'ok', availableBytes: 5e9 }, health: { ok: true } };
-  t.deepEqual(shows({ ...online, node }), ['ON', '2', '5000000000', 'OFF', 'OFF']);
-  const ill = { journal: { state: 'stalled' }, health: { ok: false } };
-  t.deepEqual(shows({ ...online, node: ill }), ['ON', '2', '', 'ON', 'ON']);
+  const node = {
+    uplink: { backlog: 7 },
+    journal: { state: 'ok', availableBytes: 5e9 },
+    health: { ok: true },
+  };
+  t.deepEqual(shows({ ...online, node }), ['ON', '7', '5000000000', 'OFF', 'OFF']);
+  const ill = { uplink: { backlog: 0 }, journal: { state: 'stalled' }, health: { ok: false } };
+  t.deepEqual(shows({ ...online, node: ill }), ['ON', '0', '', 'ON', 'ON']);
   t.deepEqual(shows(online), ['ON', '2', '', '', '']);
+  t.deepEqual(shows({ ...online, replaces: ['gw-0'] }), ['ON', '', '', '', '']);
   t.deepEqual(shows({ gateway: 'gw-1', site: 'cellar.2', state: 'offline' }), ['OFF', '', '', '', '']);
 });
 

@@ -225,6 +225,24 @@ test('another prefix: what stands under the old one goes', async t => {
   ]);
 });
 
+test('a gateway that was restored from another takes away what that one has left', async t => {
+  const { rig, probe } = await began();
+  rig.says(probe, { 'temperature Cel': 1 });
+  await rig.pass(2000);
+  await rig.stop();
+  rig.names = { ...NAMES, gateway: 'gw-2' };
+  rig.storage.files.clear();
+  (await rig.start(false, ['gw'])).connect();
+  rig.says(probe, { 'temperature Cel': 2 });
+  await rig.pass(2000);
+  t.deepEqual([...rig.retained.keys()].sort(), [
+    `homeassistant/device/sovereign_${probe.id}/config`,
+    'homeassistant/device/sovereign_cellar_gw-2/config',
+    `sovereign/1/cellar/${probe.id}/state`,
+    `sovereign/1/cellar/gateway/gw-2/available/${probe.id}`,
+  ]);
+});
+
 test('after a restart a device is announced with all its records, whichever comes first', async t => {
   const { rig, probe } = await began();
   rig.says(probe, { 'temperature Cel': 1, press: true, firmware: '1.2' });

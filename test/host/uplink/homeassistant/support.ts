@@ -104,13 +104,13 @@ export class Rig {
   #connected = false;
 
   /** A gateway begins, with what an earlier one has left. */
-  async start(off = false): Promise<this> {
+  async start(off = false, replaces: readonly string[] = []): Promise<this> {
     const { clock, log, keyring } = this;
     const book = await Book.open(this.storage, log, '/data');
     const random = { fill: (target: Uint8Array) => void target.fill(128) };
     this.home = new HomeAssistant(
       { clock, log, keyring, random, book },
-      { names: this.names, version: '1.0.0', off },
+      { names: this.names, version: '1.0.0', replaces, off },
     );
     return this;
   }
