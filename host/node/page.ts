@@ -69,7 +69,8 @@ async function settingText(
   );
 }
 
-async function assetFiles(): Promise<AssetFiles> {
+/** @throws Fault `page-missing` */
+export async function assetFiles(): Promise<AssetFiles> {
   const directory = await assetDirectory();
   const read = async ({ file }: { readonly file: AssetFile }) => {
     const bytes = await readBytesFile(join(directory, file), MAX_ASSET_BYTES);

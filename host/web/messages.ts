@@ -1,14 +1,14 @@
 /**
  * What goes over the page's WebSocket: texts, each one JSON object.
  *
- *   page → gateway   {"id":7,"call":"device","device":"cellar"}      a call or a stream of `host/control/calls.ts`
- *                    {"id":8,"call":"fleet"}                         a stream of the page alone: see `FleetItem`
- *                    {"id":9,"call":"unlock","token":"…"}            from here on, calls that change something are allowed
+ *   page → gateway   {"ask":7,"call":"device","device":"cellar"}      a call or a stream of `host/control/calls.ts`
+ *                    {"ask":8,"call":"fleet"}                         a stream of the page alone: see `FleetItem`
+ *                    {"ask":9,"call":"unlock","token":"…"}            from here on, calls that change something are allowed
  *                    {"stop":8}                                      ends a stream
  *   gateway → page   {"hello":{…}}                                   first of all
- *                    {"id":7,"ok":true,"value":…}                    the answer to a call, or to the request for a stream
- *                    {"id":7,"ok":false,"code":"…","message":"…"}
- *                    {"id":8,"item":…}  {"id":8,"lost":3}            what a stream tells, and how much it left out
+ *                    {"ask":7,"ok":true,"value":…}                    the answer to a call, or to the request for a stream
+ *                    {"ask":7,"ok":false,"code":"…","message":"…"}
+ *                    {"ask":8,"item":…}  {"ask":8,"lost":3}            what a stream tells, and how much it left out
  *
  * The number is the page's own, so that it can tell answers apart; calls are answered in their order.
  */
@@ -50,12 +50,12 @@ export interface FleetItem {
 export type FleetStatus = Omit<NodeStatus, 'devices' | 'links'>;
 
 export const MAX_TOKEN_CHARS = 256;
-const MAX_ID = 2 ** 31;
+const MAX_NUMBER = 2 ** 31;
 
 export type PageMessage =
-  | { readonly id: number; readonly call: 'unlock'; readonly token: string }
-  | { readonly id: number; readonly call: 'fleet' }
-  | { readonly id: number; readonly call: 'control'; readonly request: ControlRequest | BadRequest }
+  | { readonly ask: number; readonly call: 'unlock'; readonly token: string }
+  | { readonly ask: number; readonly call: 'fleet' }
+  | { readonly ask: number; readonly call: 'control'; readonly request: ControlRequest | BadRequest }
   | { readonly call: 'stop'; readonly stop: number };
 
 /** What the page wants, or undefined for what no page of this version says. */
@@ -67,15 +67,15 @@ export function readMessage(text: string): PageMessage | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  if (isId(value.stop)) return { call: 'stop', stop: value.stop };
-  const { id, ...request } = value;
-  if (!isId(id)) return undefined;
-  if (request.call === 'fleet') return { id, call: 'fleet' };
-  if (request.call !== 'unlock') return { id, call: 'control', request: readCall(request) };
+  if (isNumber(value.stop)) return { call: 'stop', stop: value.stop };
+  const { ask, ...request } = value;
+  if (!isNumber(ask)) return undefined;
+  if (request.call === 'fleet') return { ask, call: 'fleet' };
+  if (request.call !== 'unlock') return { ask, call: 'control', request: readCall(request) };
   const { token } = request;
   if (typeof token !== 'string' || token.length > MAX_TOKEN_CHARS) return undefined;
-  return { id, call: 'unlock', token };
+  return { ask, call: 'unlock', token };
 }
 
-const isId = (value: unknown): value is number =>
-  Number.isInteger(value) && (value as number) >= 0 && (value as number) < MAX_ID;
+const isNumber = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < MAX_NUMBER;

@@ -86,7 +86,7 @@ export class Viewer implements MessageHandler {
     if (this.#closed) return;
     this.#closed = true;
     this.#timer?.cancel();
-    for (const id of [...this.#streams.keys()]) this.#stop(id);
+    for (const ask of [...this.#streams.keys()]) this.#stop(ask);
     this.#ended(this);
   }
 
@@ -96,107 +96,111 @@ export class Viewer implements MessageHandler {
       this.#stop(message.stop);
       return;
     }
-    const { id } = message;
+    const { ask } = message;
     if (message.call === 'unlock') {
-      await this.#unlock(id, message.token);
+      await this.#unlock(ask, message.token);
     } else if (message.call === 'fleet') {
-      if (this.#may(id, 'read') && this.#room(id)) this.#watch(id);
+      if (this.#may(ask, 'read') && this.#room(ask)) this.#watch(ask);
     } else if ('fault' in message.request) {
       const { fault, message: text } = message.request;
-      this.#refuse(id, fault, text);
+      this.#refuse(ask, fault, text);
     } else {
-      await this.#control(id, message.request);
+      await this.#control(ask, message.request);
     }
   }
 
-  async #control(id: number, request: ControlRequest): Promise<void> {
+  async #control(ask: number, request: ControlRequest): Promise<void> {
     const { handlers, log } = this.#ports;
-    if (!this.#may(id, ACCESS[request.call])) return;
+    if (!this.#may(ask, ACCESS[request.call])) return;
     if (ACCESS[request.call] === 'write') log.info('web-write', { call: request.call, peer: this.#peer });
     if (isStream(request.call)) {
-      if (this.#room(id)) this.#open(id, request as StreamRequest);
+      if (this.#room(ask)) this.#open(ask, request as StreamRequest);
       return;
     }
-    const text = JSON.stringify({ id, ...(await perform(handlers, request, log)) });
+    const text = JSON.stringify({ ask, ...(await perform(handlers, request, log)) });
     if (this.#closed) return;
-    if (text.length > MAX_ANSWER_CHARS) this.#refuse(id, 'failed', 'the answer is too long');
+    if (text.length > MAX_ANSWER_CHARS) this.#refuse(ask, 'failed', 'the answer is too long');
     else this.#socket.send(text);
   }
 
-  #open(id: number, request: StreamRequest): void {
+  #open(ask: number, request: StreamRequest): void {
     const socket = this.#socket;
     const to = new BoundedStream<unknown>(this.#ports.clock, {
       get pendingBytes() {
         return socket.pendingBytes;
       },
-      send: message => this.#send({ id, ...message }),
+      send: message => this.#send({ ask, ...message }),
     });
     const { answer, begin } = openStream(this.#ports.handlers, request, this.#ports.log);
-    this.#send({ id, ...answer });
+    this.#send({ ask, ...answer });
     if (begin === undefined) return;
     const stop = begin(to);
-    this.#streams.set(id, () => {
+    this.#streams.set(ask, () => {
       to.stop();
       stop();
     });
   }
 
-  #watch(id: number): void {
+  #watch(ask: number): void {
     const socket = this.#socket;
-    this.#send({ id, ok: true, value: { stream: 'fleet' } });
+    this.#send({ ask, ok: true, value: { stream: 'fleet' } });
     const leave = this.#ports.fleet.join({
       get pendingBytes() {
         return socket.pendingBytes;
       },
-      tell: json => socket.send(`{"id":${id},"item":${json}}`),
+      tell: json => socket.send(`{"ask":${ask},"item":${json}}`),
     });
-    this.#streams.set(id, leave);
+    this.#streams.set(ask, leave);
   }
 
-  async #unlock(id: number, token: string): Promise<void> {
+  async #unlock(ask: number, token: string): Promise<void> {
     const { token: check, clock, log } = this.#ports;
     if (check === undefined) {
-      this.#refuse(id, 'no-token', 'this gateway has no token: set web.tokenFile in its configuration');
+      this.#refuse(ask, 'no-token', 'this gateway has no token: set web.tokenFile in its configuration');
       return;
     }
     if (check.accepts(token)) {
       this.#unlocked = true;
       this.#timer?.cancel();
       log.info('web-unlocked', { peer: this.#peer });
-      this.#send({ id, ok: true, value: {} });
+      this.#send({ ask, ok: true, value: {} });
       return;
     }
     this.#wrongTokens += 1;
     log.warn('web-token-wrong', { peer: this.#peer });
     await new Promise<void>(resolve => clock.after(WRONG_TOKEN_MS, resolve));
-    this.#refuse(id, 'wrong-token', 'this is not the token of this gateway');
+    this.#refuse(ask, 'wrong-token', 'this is not the token of this gateway');
     if (this.#wrongTokens >= MAX_WRONG_TOKENS) this.#close('too many wrong tokens');
   }
 
-  #may(id: number, access: 'read' | 'write'): boolean {
+  #may(ask: number, access: 'read' | 'write'): boolean {
     if (this.#unlocked || (access === 'read' && this.#ports.hello.open === 'read')) return true;
     this.#refuse(
-      id,
+      ask,
       'locked',
       `this needs the token${this.#ports.token ? '' : ', and this gateway has none'}`,
     );
     return false;
   }
 
-  #room(id: number): boolean {
-    if (this.#streams.size < MAX_STREAMS && !this.#streams.has(id)) return true;
-    this.#refuse(id, 'bad-request', `expected at most ${MAX_STREAMS} streams, each with a number of its own`);
+  #room(ask: number): boolean {
+    if (this.#streams.size < MAX_STREAMS && !this.#streams.has(ask)) return true;
+    this.#refuse(
+      ask,
+      'bad-request',
+      `expected at most ${MAX_STREAMS} streams, each with a number of its own`,
+    );
     return false;
   }
 
-  #stop(id: number): void {
-    const stop = this.#streams.get(id);
-    this.#streams.delete(id);
+  #stop(ask: number): void {
+    const stop = this.#streams.get(ask);
+    this.#streams.delete(ask);
     stop?.();
   }
 
-  #refuse(id: number, code: string, message: string): void {
-    this.#send({ id, ok: false, code, message });
+  #refuse(ask: number, code: string, message: string): void {
+    this.#send({ ask, ok: false, code, message });
   }
 
   #send(value: unknown): void {

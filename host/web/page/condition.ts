@@ -23,8 +23,9 @@ export const nameOf = (device: { readonly id: string; readonly name?: string }) 
 export function deviceCondition(device: FleetDevice): Condition {
   if (device.silent) return { level: 'bad', word: 'silent' };
   if (forks(device) > 0) return { level: 'bad', word: 'fork' };
-  if (device.online) return { level: 'ok', word: 'online' };
-  if (device.heardAt !== undefined) return { level: 'ok', word: 'heard' };
+  const level = refusals(device).length > 0 || device.gaps > 0 || (device.losses ?? 0) > 0 ? 'warn' : 'ok';
+  if (device.online) return { level, word: 'online' };
+  if (device.heardAt !== undefined) return { level, word: 'heard' };
   return device.readings > 0 ? { level: 'off', word: 'not back yet' } : { level: 'off', word: 'never heard' };
 }
 
@@ -62,7 +63,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'epoch-too-old': 'of an epoch before the one in the keyring',
   'epoch-too-far': 'of an epoch further on than a device can be',
   budget: 'too many unknown epochs at once',
-  mac: 'with a wrong seal: altered, forged, or under another key',
+  mac: 'with a wrong seal (altered, forged, or under another key)',
   nonce: 'an answer to a question that was not asked',
   'frame-type': 'a message that only a gateway sends',
   'sequence-reset': 'with a counter that fell back',
@@ -74,6 +75,21 @@ export const reasonText = (reason: string) =>
     : reason.startsWith('journal-')
       ? 'damaged on the disk, kept aside from the journal'
       : reason;
+
+/** All that came and was not taken. */
+export const refusedCount = ({ quarantine }: FleetStatus) =>
+  Object.values(quarantine.reasons).reduce((sum, count) => sum + count, 0);
+
+const MAX_REASONS = 2;
+
+/** The most frequent reasons. */
+function whyText(reasons: FleetStatus['quarantine']['reasons']): string {
+  const sorted = Object.entries(reasons).sort(([, a], [, b]) => b - a);
+  const told = sorted
+    .slice(0, MAX_REASONS)
+    .map(([reason, count]) => `${countText(count)} ${reasonText(reason)}`);
+  return told.join(', ') + (sorted.length > MAX_REASONS ? ' and more' : '');
+}
 
 /** Of the gateway itself, worst first. */
 export function gatewayConcerns(status: FleetStatus): Concern[] {
@@ -99,8 +115,13 @@ export function gatewayConcerns(status: FleetStatus): Concern[] {
   if (uplink?.paused) add('warn', 'Publishing is paused', '#/uplink');
   else if (uplink?.state === 'waiting')
     add('warn', `Not connected to the broker: ${uplink.fault ?? uplink.broker}`, '#/uplink');
-  const refused = Object.values(quarantine.reasons).reduce((sum, count) => sum + count, 0);
-  if (refused > 0) add('warn', `${plural(refused, 'message was', 'messages were')} refused`, '#/quarantine');
+  const refused = refusedCount(status);
+  if (refused > 0)
+    add(
+      'warn',
+      `${plural(refused, 'message was', 'messages were')} refused: ${whyText(quarantine.reasons)}`,
+      '#/quarantine',
+    );
   if (clock.synchronised === false) add('warn', 'The clock of the gateway is not synchronised', '#/gateway');
   const years = journal.writes?.years;
   if (years !== undefined && years < 3)
@@ -141,8 +162,7 @@ export function fleetConcerns(devices: Iterable<FleetDevice>): Concern[] {
 }
 
 /** Readings that are still to be published; what lies between offsets is not always one. */
-export const waitingCount = (status: FleetStatus) =>
-  status.uplink === undefined ? 0 : Math.max(0, status.uplink.head - status.uplink.cursor);
+export const waitingCount = (status: FleetStatus) => status.uplink?.backlog ?? 0;
 
 export function uplinkCondition(status: FleetStatus): Condition {
   const { uplink } = status;
@@ -161,6 +181,16 @@ export function uplinkText(status: FleetStatus): string {
   const left = uplink.drainedInSeconds;
   const eta = left === undefined ? '' : `, drained in ${durationText(left * 1000)}`;
   return `${countText(waitingCount(status))} waiting${eta}`;
+}
+
+/** The same in few words, beside the number. */
+export function uplinkDetail(status: FleetStatus): string {
+  const { uplink } = status;
+  if (uplink === undefined) return 'nothing is published';
+  if (uplink.drained) return `${countText(uplink.published)} published since the start`;
+  const { word } = uplinkCondition(status);
+  const left = uplink.drainedInSeconds;
+  return left === undefined ? word : `${word}, done in ${durationText(left * 1000)}`;
 }
 
 export function journalText(status: FleetStatus): string {

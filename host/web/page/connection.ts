@@ -48,7 +48,7 @@ interface Stream {
   readonly call: StreamName;
   readonly args: object;
   readonly listener: StreamListener<unknown>;
-  id: number;
+  ask: number;
 }
 
 interface Waiting {
@@ -72,7 +72,7 @@ export class Connection {
   #state: ConnectionState = { name: 'connecting' };
   #socket: WebSocket | undefined;
   #version: string | undefined;
-  #nextId = 1;
+  #next = 1;
   #pauseMs = FIRST_PAUSE_MS;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
@@ -101,12 +101,12 @@ export class Connection {
     args: Streams[S]['args'],
     listener: StreamListener<Streams[S]['item']>,
   ): () => void {
-    const stream: Stream = { call, args, listener: listener as StreamListener<unknown>, id: 0 };
+    const stream: Stream = { call, args, listener: listener as StreamListener<unknown>, ask: 0 };
     this.#streams.add(stream);
     this.#begin(stream);
     return () => {
       this.#streams.delete(stream);
-      if (stream.id > 0) this.#send({ stop: stream.id });
+      if (stream.ask > 0) this.#send({ stop: stream.ask });
     };
   }
 
@@ -152,7 +152,7 @@ export class Connection {
     this.#socket = undefined;
     for (const { reject } of this.#waiting.values()) reject(offline());
     this.#waiting.clear();
-    for (const stream of this.#streams) stream.id = 0;
+    for (const stream of this.#streams) stream.ask = 0;
     const pauseMs = this.#pauseMs * (0.75 + Math.random() / 2);
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
     this.#retry = setTimeout(() => this.#connectNow(), pauseMs);
@@ -170,7 +170,7 @@ export class Connection {
     if ('hello' in message) this.#greeted(message.hello);
     else if ('ok' in message) this.#answered(message);
     else {
-      const stream = [...this.#streams].find(({ id }) => id === message.id);
+      const stream = [...this.#streams].find(({ ask }) => ask === message.ask);
       if ('item' in message) stream?.listener.item(message.item);
       else if ('lost' in message) stream?.listener.lost?.(message.lost);
     }
@@ -196,13 +196,13 @@ export class Connection {
     const state = this.#state;
     if (state.name !== 'open') return;
     this.#change({ ...state, unlocked: true, shown: true, trying: false });
-    for (const stream of this.#streams) if (stream.id === 0) this.#begin(stream);
+    for (const stream of this.#streams) if (stream.ask === 0) this.#begin(stream);
   }
 
   #begin(stream: Stream): void {
     if (this.#state.name !== 'open' || !this.#state.shown) return;
     stream.listener.begins?.();
-    stream.id = this.#nextId;
+    stream.ask = this.#next;
     this.#ask(stream.call, stream.args).catch(error => {
       if (error.code !== 'offline') stream.listener.failed?.(error);
     });
@@ -210,23 +210,23 @@ export class Connection {
 
   #ask(call: string, args: object): Promise<unknown> {
     if (this.#state.name !== 'open') return Promise.reject(offline());
-    const id = this.#nextId++;
+    const ask = this.#next++;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#send({ id, call, ...args });
+      this.#waiting.set(ask, { resolve, reject });
+      this.#send({ ask, call, ...args });
     });
   }
 
   #answered(answer: {
-    id: number;
+    ask: number;
     ok: boolean;
     value?: unknown;
     code?: string;
     message?: string;
     remedy?: string;
   }): void {
-    const waiting = this.#waiting.get(answer.id);
-    this.#waiting.delete(answer.id);
+    const waiting = this.#waiting.get(answer.ask);
+    this.#waiting.delete(answer.ask);
     if (answer.ok) waiting?.resolve(answer.value);
     else waiting?.reject(new CallError(answer.code ?? 'failed', answer.message ?? '', answer.remedy));
   }

@@ -7,15 +7,21 @@ import { countText, recordText } from './format.js';
 /** A number with what it counts, which is written on phones alone, where there are no columns. */
 class NumberCell {
   readonly element: HTMLElement;
+  readonly #one: string;
+  readonly #many: string;
   readonly #text = el('span');
+  readonly #unit = el('span', { class: 'unit' });
 
-  constructor(unit: string) {
-    this.element = el('td', { class: 'number' }, this.#text, el('span', { class: 'unit' }, ` ${unit}`));
+  constructor(many: string, one = many) {
+    this.#one = one;
+    this.#many = many;
+    this.element = el('td', { class: 'number' }, this.#text, this.#unit);
   }
 
   set(value: number | undefined, level: '' | 'warn' | 'bad' = '', always = false): void {
     const said = value !== undefined && (value !== 0 || always);
     setText(this.#text, value === undefined ? '' : value === 0 && !always ? '–' : countText(value));
+    setText(this.#unit, ` ${value === 1 ? this.#one : this.#many}`);
     setClass(this.element, `number ${said ? level : 'nothing'}`.trim());
   }
 }
@@ -27,8 +33,8 @@ export class DeviceRow {
   readonly #word = el('small');
   readonly #heard = el('td');
   readonly #values = el('div', { class: 'values' });
-  readonly #readings = new NumberCell('readings');
-  readonly #gaps = new NumberCell('gaps');
+  readonly #readings = new NumberCell('readings', 'reading');
+  readonly #gaps = new NumberCell('gaps', 'gap');
   readonly #refused = new NumberCell('refused');
   readonly #held = new NumberCell('held');
   readonly #signal = new NumberCell('dBm');

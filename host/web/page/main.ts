@@ -1,5 +1,5 @@
 /** Puts the page together: the connection, the way between the views, the token, the colours. */
-import { gatewayConcerns } from './condition.js';
+import { gatewayConcerns, refusedCount } from './condition.js';
 import { Connection, type ConnectionState } from './connection.js';
 import { byId, el, fill, icon, setText, show } from './dom.js';
 import { FleetStore } from './fleet-store.js';
@@ -61,10 +61,7 @@ connection.stream(
   {
     item(item) {
       fleet.apply(item);
-      navigation.badge(
-        '#/quarantine',
-        Object.values(item.status.quarantine.reasons).reduce((a, b) => a + b, 0),
-      );
+      navigation.badge('#/quarantine', refusedCount(item.status));
       navigation.badge(
         '#/gateway',
         gatewayConcerns(item.status).filter(({ href }) => href === '#/gateway').length,

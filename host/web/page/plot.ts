@@ -8,8 +8,8 @@ export interface PlotOptions {
   readonly unit?: string | undefined;
   /** How a value is written; default: with five digits and its unit. */
   readonly text?: (value: number) => string;
-  /** A value holds until the next one. */
-  readonly steps?: boolean;
+  /** True or false, as 1 and 0. */
+  readonly switched?: boolean;
   readonly fromZero?: boolean;
   /** Plots with the same name show the same instant. */
   readonly together?: string;
@@ -51,7 +51,7 @@ export class TimePlot {
     this.element = el(
       'section',
       { class: 'panel plot' },
-      el('header', {}, el('h2', {}, options.title), this.#value, this.#range),
+      el('header', {}, el('h2', { title: options.title }, options.title), this.#range, this.#value),
       this.#canvas,
     );
     this.#canvas.setAttribute('role', 'img');
@@ -100,7 +100,7 @@ export class TimePlot {
   }
 
   #uplotOptions(): uPlot.Options {
-    const { steps, fromZero, together } = this.#options;
+    const { switched, fromZero, together } = this.#options;
     const axis = {
       stroke: () => this.#ink('axis'),
       grid: { stroke: () => this.#ink('grid'), width: 1 },
@@ -114,11 +114,19 @@ export class TimePlot {
       cursor: { y: false, drag: { x: false, y: false }, ...(together && { sync: { key: together } }) },
       scales: {
         x: { range: (_, min, max) => [...(this.#window ?? spread(min, max))] as [number, number] },
-        y: { range: (_, min, max) => (fromZero ? [0, Math.max(1, max * 1.08)] : padded(min, max)) },
+        y: {
+          range: (_, min, max) =>
+            switched ? [-0.15, 1.15] : fromZero ? [0, Math.max(1, max * 1.08)] : padded(min, max),
+        },
       },
       axes: [
         { ...axis, values: TICKS, space: 64 },
-        { ...axis, size: 58, values: (_, ticks) => ticks.map(valueText) },
+        {
+          ...axis,
+          size: 50,
+          ...(switched && { splits: [0, 1] }),
+          values: (_, ticks) => ticks.map(switched ? switchText : valueText),
+        },
       ],
       series: [
         {},
@@ -127,7 +135,7 @@ export class TimePlot {
           fill: () => this.#ink('fill'),
           width: 1.75,
           points: { size: 4, fill: () => this.#ink('line') },
-          ...(steps && { paths: uPlot.paths.stepped!({ align: 1 }) }),
+          ...((switched || fromZero) && { paths: uPlot.paths.stepped!({ align: 1 }) }),
         },
       ],
       hooks: { setCursor: [plot => this.#tell(plot.cursor.idx ?? undefined)] },
@@ -136,7 +144,10 @@ export class TimePlot {
 
   /** The last value, or that under the cursor; between which values it all lies. */
   #tell(index?: number): void {
-    const { title, unit, text = value => `${valueText(value)} ${unitText(unit)}`.trim() } = this.#options;
+    const { title, unit, switched } = this.#options;
+    const text =
+      this.#options.text ??
+      (switched ? switchText : (value: number) => `${valueText(value)} ${unitText(unit)}`.trim());
     const known = this.#values.filter(value => value !== null);
     const last = known.at(-1);
     const pointed = index === undefined ? undefined : this.#values[index];
@@ -151,7 +162,7 @@ export class TimePlot {
       if (value < low) low = value;
       if (value > high) high = value;
     }
-    const between = `${text(low)} to ${text(high)}`;
+    const between = low === high ? '' : `${text(low)} to ${text(high)}`;
     setText(
       this.#range,
       index === undefined || pointed == null ? between : timeText(this.#times[index]! * 1000),
@@ -168,6 +179,8 @@ export class TimePlot {
     return getComputedStyle(probe).color;
   }
 }
+
+const switchText = (value: number) => (value > 0 ? 'true' : 'false');
 
 /** A constant value is drawn in the middle, and nothing touches the edge. */
 function padded(min: number | null, max: number | null): [number, number] {

@@ -8,6 +8,8 @@ export interface Series {
   /** The record's name. */
   readonly name: string;
   readonly unit: string | undefined;
+  /** True or false rather than a number; 1 and 0 here. */
+  readonly switched: boolean;
   /** Unix seconds, rising. */
   readonly times: number[];
   /** `null`: the line ends here. */
@@ -37,7 +39,7 @@ export class SeriesBuilder {
     for (const { n, u, v, vb } of reading.records) {
       const value = v ?? (vb === undefined ? undefined : Number(vb));
       if (value === undefined || !Number.isFinite(value)) continue;
-      const series = this.#of(n, u);
+      const series = this.#of(n, u, vb !== undefined);
       series?.times.push(at);
       series?.values.push(value);
     }
@@ -60,10 +62,10 @@ export class SeriesBuilder {
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  #of(name: string, unit: string | undefined): Series | undefined {
+  #of(name: string, unit: string | undefined, switched: boolean): Series | undefined {
     let series = this.#series.get(name);
     if (series === undefined && this.#series.size < MAX_SERIES) {
-      series = { name, unit, times: [], values: [] };
+      series = { name, unit, switched, times: [], values: [] };
       this.#series.set(name, series);
     }
     return series;

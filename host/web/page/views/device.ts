@@ -148,10 +148,10 @@ export class DeviceView implements View {
         plot.element.remove();
         this.#plots.delete(name);
       }
-    for (const { name, unit, times, values } of all) {
+    for (const { name, unit, switched, times, values } of all) {
       let plot = this.#plots.get(name);
       if (plot === undefined) {
-        plot = new TimePlot({ title: name, unit, together: 'device', steps: unit === undefined });
+        plot = new TimePlot({ title: name, unit, switched, together: 'device' });
         this.#plots.set(name, plot);
         this.#plotList.append(plot.element);
       }

@@ -6,14 +6,15 @@ import {
   journalText,
   nameOf,
   refusals,
+  refusedCount,
   uplinkCondition,
-  uplinkText,
+  uplinkDetail,
   urgency,
   waitingCount,
 } from '../condition.js';
 import { DeviceRow } from '../device-row.js';
 import { el, fill, setText, show } from '../dom.js';
-import { countText, plural } from '../format.js';
+import { bytesText, countText, plural } from '../format.js';
 import { Concerns, chips, Tile } from '../parts.js';
 import { Cleanup, type Context, type View } from '../view.js';
 
@@ -192,8 +193,8 @@ export class FleetView implements View {
         ? `${countText(lost)} given up by devices`
         : `in ${countText(sum(({ readings }) => readings))} readings`,
     );
-    const { reasons, evidence, kept } = status.quarantine;
-    const total = Object.values(reasons).reduce((all, number) => all + number, 0);
+    const { evidence, kept } = status.quarantine;
+    const total = refusedCount(status);
     refused.set(
       evidence > 0 ? 'bad' : total > 0 ? 'warn' : 'ok',
       countText(total),
@@ -207,11 +208,12 @@ export class FleetView implements View {
     uplink.set(
       level,
       status.uplink === undefined ? word : countText(waitingCount(status)),
-      `${word}: ${uplinkText(status)}`,
+      uplinkDetail(status),
     );
+    const { bytes } = status.journal;
     journal.set(
       status.journal.state === 'ok' ? 'ok' : 'bad',
-      status.journal.state === 'ok' ? 'stores' : 'stalled',
+      status.journal.state !== 'ok' ? 'stalled' : bytes === undefined ? 'ok' : bytesText(bytes),
       journalText(status),
     );
   }
@@ -239,7 +241,7 @@ const badFirst = (a: { level: string }, b: { level: string }) =>
   Number(b.level === 'bad') - Number(a.level === 'bad');
 
 function heading(): HTMLElement {
-  const columns = ['Device', 'Heard', 'Measured', 'Readings', 'Gaps', 'Refused', 'Held', 'Signal'];
+  const columns = ['Device', 'Heard', 'Measured', 'Readings', 'Gaps', 'Refused', 'Held', 'dBm'];
   return el(
     'thead',
     {},

@@ -22,7 +22,6 @@ export class UplinkView implements View {
     title: 'Waiting to be published',
     text: value => plural(Math.round(value), 'reading'),
     fromZero: true,
-    steps: true,
   });
   readonly #facts = new Facts();
   readonly #buttons: Readonly<Record<'drain' | 'pause' | 'resume', HTMLButtonElement>>;
