@@ -31,6 +31,11 @@ export const GATEWAY: readonly Family[] = [
   gauge('sovereign_gateway_uptime_seconds', 'How long the gateway has been running.', status =>
     seconds(status.uptimeMs),
   ),
+  gauge(
+    'sovereign_handover_timestamp_seconds',
+    'Unix time at which this gateway was restored from a backup; absent when it never was.',
+    status => seconds(status.handover?.restoredAt),
+  ),
   {
     name: 'sovereign_part_working',
     help: '1 while a part of the gateway does its work; only while all do, the watchdog of systemd is fed.',

@@ -29,8 +29,8 @@ export const UPLINK: readonly Family[] = [
   uplink('head_offset', 'Up to here there is something to publish.', ({ head }) => head),
   uplink(
     'backlog_readings',
-    'What is still to be published, at most: offsets between cursor and head.',
-    state => Math.max(0, state.head - state.cursor),
+    'Readings and gaps that are still to be published, at most.',
+    ({ backlog }) => backlog,
   ),
   uplink('drained', '1 while everything is published.', ({ drained }) => flag(drained)),
   uplink(

@@ -19,6 +19,7 @@ const device = (id: number, more: Partial<DeviceStatus> = {}): DeviceStatus => (
 const full: NodeStatus = {
   ...emptyStatus,
   clock: { at: 1_780_000_061_000, synchronised: false },
+  handover: { from: 'gw-0', backupAt: 1, restoredAt: 1_779_900_000_000, offset: 7, replaces: ['gw-0'] },
   keyring: { devices: 3, fault: 'keyring.yaml: line 4 …' },
   health: { ok: false, parts: { intake: { ok: true }, journal: { ok: false }, uplink: { ok: true } } },
   links: [
