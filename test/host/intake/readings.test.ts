@@ -278,7 +278,7 @@ test('a stale reading that the device cannot let go becomes evidence, and is ref
 
 test('recordings of old readings contradict nothing while the device waits for the disk, or has gone on', async t => {
   const { device, rig, peer } = await talking(t);
-  const sealed = device.sealMany(0, 602);
+  const sealed = device.sealMany(0, 603);
   peer.readings(sealed.slice(0, 600));
   await rig.synced();
   for (let i = 0; i < 5; i++) {
@@ -287,13 +287,15 @@ test('recordings of old readings contradict nothing while the device waits for t
   }
   peer.reading(sealed[0]);
   await rig.synced();
+  peer.reading(sealed[601]);
   for (let i = 0; i < 5; i++) {
     peer.reading(sealed[599]); // lets go of it one by one
     rig.clock.advance(1_000);
   }
-  peer.reading(sealed[601]);
+  peer.reading(sealed[602]);
   peer.readings([sealed[1], sealed[2]]);
-  await rig.quiet();
+  let turns = 0;
+  await rig.quiet(() => ++turns > 50); // as long as evidence would take
   t.is(rig.count('stale'), 3);
   t.deepEqual([peer.of(3), peer.of(4), evidence(rig)], [[], [], []]);
 });
