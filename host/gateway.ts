@@ -210,11 +210,11 @@ export class Gateway {
   }
 
   async status(): Promise<NodeStatus> {
-    const space = await this.#ports.storage.space(this.#config.dataDirectory).catch(() => undefined);
-    return this.#status(space?.availableBytes);
+    await this.#observations.refresh();
+    return this.#status();
   }
 
-  #status(availableBytes: number | undefined): NodeStatus {
+  #status(): NodeStatus {
     const { clock, keyring, logControl } = this.#ports;
     return nodeStatus({
       ...this.#facts,
@@ -230,7 +230,6 @@ export class Gateway {
       journal: this.#journal,
       observed: this.#observations,
       ...(logControl && { logLevel: logControl.level }),
-      ...(availableBytes !== undefined && { availableBytes }),
       ...(this.#uplink && { uplink: this.#uplink.state }),
     });
   }

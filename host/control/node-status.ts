@@ -28,6 +28,7 @@ export interface JournalFacts {
 
 /** What is found out now and then. */
 export interface Observed {
+  readonly availableBytes: number | undefined;
   readonly journalBytes: number | undefined;
   readonly oldestAt: number | undefined;
   readonly writes: WriteStatus | undefined;
@@ -46,7 +47,6 @@ export interface StatusParts {
   readonly keyring: { readonly size: number; readonly fault?: Fault | undefined };
   readonly intake: IntakeStatus;
   readonly journal: JournalFacts;
-  readonly availableBytes?: number;
   readonly observed?: Observed;
   readonly logLevel?: LogLevel;
   readonly uplink?: UplinkState;
@@ -87,7 +87,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
       segments: journal.segmentCount,
       entries: journal.distance(journal.oldestOffset, journal.durableOffset),
       pendingBytes: journal.pendingBytes,
-      ...(parts.availableBytes !== undefined && { availableBytes: parts.availableBytes }),
+      ...(observed?.availableBytes !== undefined && { availableBytes: observed.availableBytes }),
       ...(observed?.journalBytes !== undefined && { bytes: observed.journalBytes }),
       ...(observed?.oldestAt !== undefined && { oldestAt: observed.oldestAt }),
       ...(observed?.writes && { writes: observed.writes }),

@@ -29,11 +29,14 @@ export interface ObservedJournal {
 }
 
 const LOOK_MS = 10_000;
+const FRESH_MS = 2000;
 const BACKLOG_MS = 60_000;
 const MAX_POINTS = 1440;
 /** Less says little about a day. */
 const MIN_WRITE_SECONDS = 60;
 const DAYS_A_YEAR = 365.25;
+
+const unknown = () => undefined;
 
 export class Observations {
   availableBytes: number | undefined;
@@ -47,6 +50,7 @@ export class Observations {
   readonly #waiting: () => number;
   readonly #points: [at: number, waiting: number][] = [];
   #pointMs = Number.NEGATIVE_INFINITY;
+  #lookedMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -78,17 +82,27 @@ export class Observations {
     this.#timer?.cancel();
   }
 
+  /** For somebody who asks: no older than a moment. */
+  async refresh(): Promise<void> {
+    if (this.#ports.writes === undefined) await this.#space();
+    else if (this.#ports.clock.monotonic() - this.#lookedMs >= FRESH_MS) await this.look();
+  }
+
   /** What can't be found out now is unknown until the next time. */
   async look(): Promise<void> {
-    const { storage, writes } = this.#ports;
-    const unknown = () => undefined;
+    const { clock, writes } = this.#ports;
+    this.#lookedMs = clock.monotonic();
     this.#point();
-    const space = await storage.space(this.#options.directory).catch(unknown);
-    this.availableBytes = space?.availableBytes;
+    await this.#space();
     this.journalBytes = await this.#journal.size().catch(unknown);
     this.oldestAt = await this.#journal.oldestAt().catch(unknown);
     const sample = await writes?.sample().catch(unknown);
     if (sample !== undefined && sample.seconds >= MIN_WRITE_SECONDS) this.writes = this.#worn(sample);
+  }
+
+  async #space(): Promise<void> {
+    const space = await this.#ports.storage.space(this.#options.directory).catch(unknown);
+    this.availableBytes = space?.availableBytes;
   }
 
   #worn(sample: WriteSample): WriteStatus {

@@ -95,7 +95,6 @@ function jsonWriter(write: (text: string) => void): (line: LogLine) => void {
     {
       level: 'debug', // the book has decided what is logged
       base: null,
-      messageKey: 'event',
       timestamp: () => `,"time":"${new Date(at).toISOString()}"`,
       formatters: { level: label => ({ level: label }) },
     },
@@ -103,7 +102,7 @@ function jsonWriter(write: (text: string) => void): (line: LogLine) => void {
   );
   return line => {
     at = line.at;
-    logger[line.level](line.fields, line.event);
+    logger[line.level]({ event: line.event, ...line.fields });
   };
 }
 

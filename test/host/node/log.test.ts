@@ -36,11 +36,11 @@ test('as JSON, one object a line; journald gets its priority before it', t => {
       {
         level: 'info',
         time: '2026-05-28T20:26:40.000Z',
+        event: 'begun',
         port: 7683,
         tls: false,
         link: 'tcp:192.0.2.7',
         name: 'two words',
-        event: 'begun',
       },
       { level: 'error', time: '2026-05-28T20:26:40.000Z', event: 'failed' },
     ],
