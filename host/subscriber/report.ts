@@ -19,6 +19,14 @@ export type Report =
       readonly gap: Gap;
       readonly reasons: readonly string[];
     }
+  /** `gateway` goes on for `from`, restored from its backup. `speaks`: `from` is there all the same. */
+  | {
+      readonly kind: 'handover';
+      readonly site: string;
+      readonly gateway: string;
+      readonly from: string;
+      readonly speaks: boolean;
+    }
   | { readonly kind: 'connection'; readonly online: boolean; readonly text: string; readonly remedy: string };
 
 /** `provisional`: noticed, may still arrive. `final`: lost on the way. `forgotten`: too many to watch. */

@@ -106,6 +106,8 @@ export class Subscriber {
       {
         ask: (site, gateway, payload, refused) =>
           this.#feed.publish(fetchTopic(site, gateway), payload, refused),
+        handover: ({ site, name, replacedBy = '', speaks }) =>
+          this.#ports.sink.report({ kind: 'handover', site, gateway: replacedBy, from: name, speaks }),
         due: () => {
           this.#settlingDue = true;
           this.#inbox.work();

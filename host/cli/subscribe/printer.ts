@@ -119,6 +119,10 @@ function reportText(report: Report): string {
       return `held: ${report.count} of the oldest readings of unknown devices dropped for newer ones`;
     case 'gap':
       return `gap (${report.stage}): ${[gapText(report.gap), ...report.reasons].join('; ')}`;
+    case 'handover':
+      return report.speaks
+        ? `${report.from} at ${report.site} is publishing, though ${report.gateway} goes on for it: switch one of them off`
+        : `${report.gateway} at ${report.site} goes on for ${report.from}, restored from its backup`;
     case 'connection':
       return report.online || report.remedy === '' ? report.text : `${report.text}. ${report.remedy}`;
   }

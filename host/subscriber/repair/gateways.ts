@@ -8,6 +8,15 @@ export interface Gateway {
   online: boolean;
   /** It answers when it is asked for readings. */
   fetch: boolean;
+  /**
+   * The name of the one that goes on for it, restored from its backup; undefined: none does. It may be gone for ever, with
+   * whatever it alone had.
+   */
+  replacedBy: string | undefined;
+  /** When it last spoke before that was known, by its own clock; -1: it was not heard yet. */
+  saidAt: number;
+  /** It has spoken since. */
+  speaks: boolean;
   /** How often it was heard: one that goes without its will being told stays online for us, and is heard no more. */
   heard: number;
 }
@@ -18,6 +27,8 @@ const MAX_GATEWAYS = 256;
 export class Gateways {
   readonly #known = new Map<string, Gateway>();
   readonly #sites = new Set<string>();
+  /** Which gateway goes on for which, by key. */
+  readonly #replaced = new Map<string, string>();
 
   get(site: string, name: string): Gateway | undefined {
     return this.#known.get(`${site}/${name}`);
@@ -39,14 +50,38 @@ export class Gateways {
     let gateway = this.#known.get(key);
     if (gateway === undefined) {
       if (this.#known.size >= MAX_GATEWAYS) return undefined;
-      gateway = { key, site, name, online: false, fetch: false, heard: 0 };
+      const replacedBy = this.#replaced.get(key);
+      gateway = {
+        key,
+        site,
+        name,
+        online: false,
+        fetch: false,
+        replacedBy,
+        saidAt: -1,
+        speaks: false,
+        heard: 0,
+      };
       this.#known.set(key, gateway);
       this.#sites.add(site);
     }
     gateway.online = state === 'online';
     gateway.heard++;
     // One that goes says nothing of it.
-    if (status.state === 'online') gateway.fetch = status.fetch === true;
+    if (status.state === 'online') {
+      gateway.fetch = status.fetch === true;
+      if (gateway.replacedBy === undefined || gateway.saidAt < 0) gateway.saidAt = status.at;
+      else if (status.at > gateway.saidAt) gateway.speaks = true;
+      for (const old of status.replaces ?? []) if (old !== name) this.#replace(site, old, name);
+    }
     return gateway;
+  }
+
+  #replace(site: string, old: string, name: string): void {
+    const key = `${site}/${old}`;
+    if (!this.#replaced.has(key) && this.#replaced.size >= MAX_GATEWAYS) return;
+    this.#replaced.set(key, name);
+    const gateway = this.#known.get(key);
+    if (gateway !== undefined) gateway.replacedBy ??= name;
   }
 }

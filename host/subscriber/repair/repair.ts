@@ -11,7 +11,6 @@ import {
   type FetchRange,
   type FetchResult,
   type Place,
-  type Why,
 } from '../../uplink/fetch/format.js';
 import type { GatewayStatus, OfflineStatus } from '../../uplink/status.js';
 import type { Gap } from '../history.js';
@@ -25,6 +24,7 @@ import {
   isAnswered,
   isExhausted,
   MAX_UNANSWERED,
+  reasonsOf,
   toOf,
   Watch,
   type Watched,
@@ -40,6 +40,8 @@ export interface RepairEvents {
   ask(site: string, gateway: string, payload: Uint8Array, refused: () => void): boolean;
   /** Gaps may have become final: see `finals`. */
   due(): void;
+  /** A gateway that was heard turns out to be replaced, or one that was replaced speaks all the same; each once. */
+  handover?(gateway: Gateway): void;
 }
 
 /** What a repair has to know about readings. */
@@ -93,6 +95,8 @@ export class Repair {
   readonly #questions = new Map<string, Question>();
   /** By gateway: the id of the question that is open. */
   readonly #open = new Map<string, string>();
+  /** What has been told of replaced gateways, by key. */
+  readonly #toldHandovers = new Map<string, 'replaced' | 'speaks'>();
   #online = false;
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -153,6 +157,7 @@ export class Repair {
   status(status: GatewayStatus | OfflineStatus): void {
     const gateway = this.#gateways.status(status);
     if (gateway === undefined) return;
+    this.#tellHandovers();
     if (status.state === 'offline') {
       this.#open.delete(gateway.key);
       return;
@@ -203,6 +208,16 @@ export class Repair {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+  }
+
+  #tellHandovers(): void {
+    for (const gateway of this.#gateways) {
+      if (gateway.replacedBy === undefined) continue;
+      const news = gateway.speaks ? 'speaks' : 'replaced';
+      if (this.#toldHandovers.get(gateway.key) === news) continue;
+      this.#toldHandovers.set(gateway.key, news);
+      this.#events.handover?.(gateway);
+    }
   }
 
   #answered(gateway: Gateway, { range, reached, missing }: FetchResult, now: number): void {
@@ -294,8 +309,8 @@ export class Repair {
   #unanswered(question: Question, now: number): void {
     const { gateway, ranges } = question;
     this.#open.delete(gateway.key);
-    // A gateway that is gone, as far as anybody hears, may come back with what is missing.
-    const there = gateway.heard > question.heard || question.until === 0;
+    // A gateway that is gone, as far as anybody hears, may come back with what is missing; one that was replaced won't.
+    const there = gateway.heard > question.heard || question.until === 0 || gateway.replacedBy !== undefined;
     for (const range of there ? ranges.values() : []) {
       for (const watched of this.#within(range)) {
         const asked = askedOf(watched, gateway.key);
@@ -366,20 +381,4 @@ function join(ranges: FetchRange[], { device, fromEpoch, fromSeq, toEpoch, toSeq
 
 function rangeKey({ device, from, to }: FetchRange): string {
   return `${device} ${from.join('/')} ${to?.join('/') ?? ''}`;
-}
-
-const WORDS = {
-  never: 'never reached',
-  lost: 'lost by the medium of',
-  removed: 'removed by retention of',
-  later: 'not heard of by',
-  unread: 'not read by',
-  queued: 'on its way from',
-} as const satisfies Record<Why, string>;
-
-function reasonsOf(watched: Watched, { key, name }: Gateway): string[] {
-  const asked = watched.asked.get(key);
-  if (asked === undefined) return [];
-  if (asked.unanswered >= MAX_UNANSWERED) return [`${name} does not answer`];
-  return [...asked.whys].map(why => `${WORDS[why]} ${name}`);
 }

@@ -5,7 +5,8 @@
  * each gap and each gateway: the first status after the gap was noticed tells the journal's head; once a later status
  * says that the cursor has passed it, nothing of that gateway will fill the gap by itself (brokers keep the order of one
  * client's messages). Then it is final if the gateway, asked, says that it does not hold what is missing; one that does
- * not answer fetch at all need not be asked. A gateway that is offline may hold it: the gap waits.
+ * not answer fetch at all need not be asked. A gateway that is offline may hold it: the gap waits, unless another goes on for
+ * that gateway, restored from its backup: then it is waited for no more, and asked only while it is there all the same.
  */
 import { compare, type Place, type Why } from '../../uplink/fetch/format.js';
 import type { GatewayStatus } from '../../uplink/status.js';
@@ -119,11 +120,17 @@ export function isAnswered(watched: Watched, gateway: Gateway): boolean {
   return asked.unanswered >= MAX_UNANSWERED || asked.denied.covers(fromOf(watched.gap), toOf(watched.gap));
 }
 
+/** Another one goes on for it, and it is not there, or does not answer. */
+export function isGone(watched: Watched, { key, online, replacedBy }: Gateway): boolean {
+  if (replacedBy === undefined) return false;
+  return !online || (watched.asked.get(key)?.unanswered ?? 0) >= MAX_UNANSWERED;
+}
+
 /** All gateways where the device was heard are past it and have nothing of it. */
 export function isExhausted(watched: Watched, gateways: Gateways): boolean {
   let any = false;
   for (const gateway of gateways) {
-    if (!belongsTo(watched, gateway, gateways)) continue;
+    if (!belongsTo(watched, gateway, gateways) || isGone(watched, gateway)) continue;
     any = true;
     if (watched.heads.get(gateway.key) !== 'passed' || !isAnswered(watched, gateway)) return false;
   }
@@ -162,4 +169,23 @@ function contains(whole: Gap, inner: Gap): boolean {
 
 function same(a: Gap, b: Gap): boolean {
   return compare(fromOf(a), fromOf(b)) === 0 && compare(toOf(a), toOf(b)) === 0;
+}
+
+const WORDS = {
+  never: 'never reached',
+  lost: 'lost by the medium of',
+  removed: 'removed by retention of',
+  later: 'not heard of by',
+  unread: 'not read by',
+  queued: 'on its way from',
+} as const satisfies Record<Why, string>;
+
+/** What a gateway said of it, or that it did not. */
+export function reasonsOf(watched: Watched, gateway: Gateway): string[] {
+  const { key, name, replacedBy } = gateway;
+  if (isGone(watched, gateway)) return [`${name}, which may have had it, was replaced by ${replacedBy}`];
+  const asked = watched.asked.get(key);
+  if (asked === undefined) return [];
+  if (asked.unanswered >= MAX_UNANSWERED) return [`${name} does not answer`];
+  return [...asked.whys].map(why => `${WORDS[why]} ${name}`);
 }

@@ -7,7 +7,17 @@ import { Tails } from '../../../host/subscriber/repair/tails.js';
 import type { Missing, Place } from '../../../host/uplink/fetch/format.js';
 
 const half: Random = { fill: target => void target.fill(128) };
-const gw: Gateway = { key: 'cellar/gw', site: 'cellar', name: 'gw', online: true, fetch: true, heard: 0 };
+const gw: Gateway = {
+  key: 'cellar/gw',
+  site: 'cellar',
+  name: 'gw',
+  online: true,
+  fetch: true,
+  replacedBy: undefined,
+  saidAt: -1,
+  speaks: false,
+  heard: 0,
+};
 const DEVICES = ['01', '02', '03'].map(text => text.repeat(8));
 const HOUR_MS = 3_600_000;
 
