@@ -32,8 +32,8 @@ export interface KeyFile {
   readonly identities: readonly string[];
 }
 
-/** @throws Fault `backup-key` that names the line */
-export async function readKeys(text: string, file: string): Promise<KeyFile> {
+/** @throws Fault `backup-key` that names the line, or says that there is no key */
+export async function readKeys(text: string, file: string, noneIsFine = false): Promise<KeyFile> {
   const recipients: string[] = [];
   const identities: string[] = [];
   for (const [index, raw] of text.split('\n').entries()) {
@@ -51,7 +51,7 @@ export async function readKeys(text: string, file: string): Promise<KeyFile> {
         'look whether this is the right file',
       );
   }
-  if (recipients.length === 0)
+  if (recipients.length === 0 && !noneIsFine)
     throw new Fault('backup-key', `${file} has no key in it`, 'sovereign backup key --output FILE makes one');
   return { recipients, identities };
 }

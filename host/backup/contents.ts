@@ -80,9 +80,12 @@ export interface PlaceObject {
   readonly cursors: Readonly<Record<string, CursorPlace>>;
 }
 
-export function placeObject({ positions, ...rest }: GatewayPlace): PlaceObject {
+export function placeObject({ positions, cursors, ...rest }: GatewayPlace): PlaceObject {
   return {
     ...rest,
+    cursors: Object.fromEntries(
+      Object.entries(cursors).map(([name, { offset, ranges }]) => [name, { offset, ranges: [...ranges] }]),
+    ),
     positions: [...positions].map(([device, { epoch, seq, tag8, final, readings, gaps }]) => [
       device,
       epoch,

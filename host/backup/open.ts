@@ -32,6 +32,7 @@ export interface Opened {
   readonly config: Config;
   readonly configText: string;
   readonly keyring: Keyring;
+  readonly keyringText: string;
   readonly place: GatewayPlace;
   /** The bytes of the files that the configuration names, by member. */
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -121,11 +122,13 @@ export async function openBackup(
   const configText = new TextDecoder().decode(member(CONFIG));
   for (const file of manifest.files)
     if (!files.has(file.member)) throw formFault(`it has no ${file.member}, which is ${file.setting}`);
+  const keyringText = new TextDecoder().decode(member(KEYRING));
   return {
     manifest,
     configText,
     config: parseConfig(configText, manifest.config),
-    keyring: Keyring.parse(new TextDecoder().decode(member(KEYRING)), manifest.keyring),
+    keyring: Keyring.parse(keyringText, manifest.keyring),
+    keyringText,
     place: readPlace(parseJson(member(STATE), STATE)),
     files,
     members: sums.size,

@@ -30,6 +30,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ register(program: Comman
   resume: () => import('./resume.js'),
   quarantine: () => import('./quarantine.js'),
   log: () => import('./log.js'),
+  backup: () => import('./backup.js'),
+  restore: () => import('./restore.js'),
   doctor: () => import('./doctor.js'),
   start: () => import('./start.js'),
 };

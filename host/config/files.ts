@@ -2,8 +2,7 @@
 import { resolve } from 'node:path';
 import { isMap, isScalar, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { Fault } from '../fault.js';
-import { type Path, pathText } from './document.js';
+import type { Path } from './document.js';
 import { configSchema, isFile } from './schema.js';
 
 /** A setting whose value is the path of a file, relative to the configuration's directory. */
@@ -29,22 +28,35 @@ export function namedFiles(text: string, directory: string): NamedFile[] {
   return found;
 }
 
-/** The text with other values; comments and everything else stay as they are. */
+/** What the text itself has there, if it is a text; undefined where a default holds. */
+export function settingIn(text: string, setting: Path): string | undefined {
+  const value = parseDocument(text).getIn(setting);
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The text with other values; whatever else stands in it stays as it is, to the letter. */
 export function withSettings(text: string, changes: readonly (readonly [Path, string])[]): string {
   const document = parseDocument(text);
+  const edits: { from: number; to: number; text: string }[] = [];
   for (const [path, value] of changes) {
     const node = document.getIn(path, true);
-    // An anchor's value may be wanted elsewhere: only this place is changed.
-    if (isScalar(node) && node.anchor === undefined) {
-      node.value = value;
-      delete node.source;
-    } else document.setIn(path, value);
+    const word = /^[A-Za-z0-9./][A-Za-z0-9._/-]*$/.test(value) && Number.isNaN(Number(value));
+    const said = word ? value : JSON.stringify(value);
+    if (isScalar(node) && node.range && node.anchor === undefined)
+      edits.push({ from: node.range[0], to: node.range[1], text: said });
+    else if (node === undefined && path.length === 1 && isMap(document.contents) && !document.contents.flow)
+      edits.push({ from: text.length, to: text.length, text: `\n${path[0]}: ${said}\n` });
+    // An anchor's value may be wanted elsewhere, and a flow map has no lines to add.
+    else return rewritten(text, changes);
   }
-  if (!isMap(document.contents))
-    throw new Fault(
-      'config-invalid',
-      `the configuration is no map, so ${pathText(changes[0][0])} can't be set`,
-    );
+  edits.sort((a, b) => b.from - a.from);
+  return edits.reduce((now, edit) => now.slice(0, edit.from) + edit.text + now.slice(edit.to), text);
+}
+
+/** Has the values, and comments that may stand elsewhere. */
+function rewritten(text: string, changes: readonly (readonly [Path, string])[]): string {
+  const document = parseDocument(text);
+  for (const [path, value] of changes) document.setIn(path, value);
   return document.toString({ lineWidth: 0 });
 }
 
