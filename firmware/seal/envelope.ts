@@ -126,9 +126,15 @@ function checkRecord(reader: CborReader): void {
 /**
  * The records of an envelope that `EnvelopeReader.parse` has found in order: `bytes[recordsAt, recordsEnd)`.
  * Builds objects: for hosts.
+ *
+ * @param reader is used again by who reads many
  */
-export function readRecords(bytes: Uint8Array, from: number, to: number): SenmlRecord[] {
-  const reader = new CborReader();
+export function readRecords(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  reader: CborReader = new CborReader(),
+): SenmlRecord[] {
   reader.reset(bytes, from, to);
   const records: SenmlRecord[] = [];
   const count = reader.array();

@@ -4,7 +4,7 @@
  * | line | says |
  * |---|---|
  * | `{"d":…}` | a device, in a snapshot (`DeviceSnapshot`) |
- * | `{"r":[[device, epoch, from, to, final, sdk], …]}` | readings taken, in order: sequences [from, to); `final`: the last one ends the epoch |
+ * | `{"r":[[device, epoch, from, to, final, sdk], …]}` | readings taken, each device's in order: sequences [from, to); `final`: the last one ends the epoch |
  * | `{"b":[device, epoch, seq]}` | what came before the first reading taken of a device is wanted, from there on |
  * | `{"x":[device, fromEpoch, fromSeq, toEpoch, toSeq]}` | a gap became final |
  * | `{"h":[number, device, site, base64url]}` | an envelope of an unknown device is held |
@@ -24,6 +24,8 @@ export class Memory implements StateModel {
   readonly held: Held;
   readonly #firstOf: FirstOf;
   #runs: Run[] = [];
+  /** The last run of each device: those of many devices come in between each other. */
+  readonly #lastRuns = new Map<string, Run>();
   #lines: unknown[] = [];
 
   /** @param firstOf the first reading that is wanted of a device; undefined: whatever comes first */
@@ -114,18 +116,21 @@ export class Memory implements StateModel {
   }
 
   #note(device: string, epoch: number, seq: number, final: boolean, sdk: boolean): void {
-    const last = this.#runs.at(-1);
-    if (last !== undefined && last[0] === device && last[1] === epoch && last[3] === seq && last[4] === 0) {
+    const last = this.#lastRuns.get(device);
+    if (last !== undefined && last[1] === epoch && last[3] === seq && last[4] === 0) {
       last[3] = seq + 1;
       last[4] = final ? 1 : 0;
       return;
     }
-    this.#runs.push([device, epoch, seq, seq + 1, final ? 1 : 0, sdk ? 1 : 0]);
+    const run: Run = [device, epoch, seq, seq + 1, final ? 1 : 0, sdk ? 1 : 0];
+    this.#runs.push(run);
+    this.#lastRuns.set(device, run);
   }
 
   #flushRuns(): void {
     if (this.#runs.length === 0) return;
     this.#lines.push({ r: this.#runs });
     this.#runs = [];
+    this.#lastRuns.clear();
   }
 }

@@ -5,13 +5,14 @@
 
 import type { Digest } from '../../firmware/seal/index.js';
 import {
+  CborReader,
   EnvelopeReader,
   equalBytes,
   Kind,
   type Mac,
   type SealFault,
-  toHex,
 } from '../../firmware/seal/index.js';
+import { hexOf, IdTexts } from '../hex.js';
 import { type SdkFault, SdkFrameReader } from '../intake/sdk-frame.js';
 import { encodeSdkPayload, isEnvelope, readSdkPayload, sdkDevice } from '../journal/payload.js';
 import { type DerivationBudget, unlimited } from '../keyring/budget.js';
@@ -69,6 +70,8 @@ export class Opener {
   readonly #budget: DerivationBudget;
   readonly #cache: KeyCache;
   readonly #envelope = new EnvelopeReader();
+  readonly #records = new CborReader();
+  readonly #ids = new IdTexts();
   readonly #frame = new SdkFrameReader();
   readonly #sdkKeys = new Map<string, { entry: KeyringEntry; mac: Mac }>();
 
@@ -94,17 +97,17 @@ export class Opener {
     const fault = envelope.parse(bytes, 0, bytes.length);
     if (fault !== '') return { ok: false, reason: fault };
     const { epoch, seq, idAt, tagAt } = envelope;
-    const device = toHex(bytes, idAt, idAt + 8);
-    const refuse = (reason: OpenFault): Refused => ({ ok: false, reason, device, epoch, seq });
+    const device = this.#ids.of(bytes, idAt);
     const entry = this.#keyring.get(device);
-    if (entry === undefined || entry.chain.length === 0) return refuse('unknown-device');
+    if (entry === undefined || entry.chain.length === 0)
+      return { ok: false, reason: 'unknown-device', device, epoch, seq };
     let mac = this.#cache.seal(entry, epoch, this.#budget);
     // With no limit of ours, it only means that the way from the keyring's base is long: each call goes on.
     for (let calls = 1; mac === 'budget' && this.#budget === unlimited && calls < MAX_CALLS; calls++) {
       mac = this.#cache.seal(entry, epoch, this.#budget);
     }
-    if (typeof mac === 'string') return refuse(mac);
-    if (!envelope.verify(mac)) return refuse('mac');
+    if (typeof mac === 'string') return { ok: false, reason: mac, device, epoch, seq };
+    if (!envelope.verify(mac)) return { ok: false, reason: 'mac', device, epoch, seq };
     this.#cache.verified(device, epoch);
     return {
       ok: true,
@@ -112,12 +115,12 @@ export class Opener {
       name: entry.name,
       epoch,
       seq,
-      tag8: toHex(bytes, tagAt, tagAt + 8),
-      prev8: toHex(bytes, envelope.prevAt, envelope.prevAt + 8),
+      tag8: hexOf(bytes, tagAt, tagAt + 8),
+      prev8: hexOf(bytes, envelope.prevAt, envelope.prevAt + 8),
       kind: envelope.kind,
       unixMs: envelope.unixMs,
       sdk: false,
-      records: envelopeRecords(bytes, envelope.recordsAt, envelope.recordsEnd),
+      records: envelopeRecords(bytes, envelope.recordsAt, envelope.recordsEnd, this.#records),
     };
   }
 
@@ -139,7 +142,7 @@ export class Opener {
       return { ok: false, reason: 'mac', device, epoch, seq };
     }
     const { records, unixMs } = sdkContent(frame);
-    const tag8 = toHex(this.#frame.tag, 0, 8);
+    const tag8 = hexOf(this.#frame.tag, 0, 8);
     const { name } = entry;
     return { ok: true, device, name, epoch, seq, tag8, prev8: '', kind: 0, unixMs, sdk: true, records };
   }

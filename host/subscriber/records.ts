@@ -2,16 +2,29 @@
  * What a reading says, as JSON: records with the names that SenML has (RFC 8428, section 4), for people, programs
  * and the `reading` topic. Only of readings that have been verified, or of bytes that are not trusted anyway.
  */
-import { readRecords } from '../../firmware/seal/index.js';
+import { type CborReader, readRecords, type SenmlRecord } from '../../firmware/seal/index.js';
 import type { JsonRecord } from './json-record.js';
 
 export type { JsonRecord };
 
-/** The records of an envelope whose `bytes[from, to)` `EnvelopeReader.parse` has found in order. */
-export function envelopeRecords(bytes: Uint8Array, from: number, to: number): JsonRecord[] {
-  return readRecords(bytes, from, to).map(({ vd, ...rest }) =>
-    vd === undefined ? rest : { ...rest, vd: Buffer.from(vd).toString('base64url') },
-  );
+/**
+ * The records of an envelope whose `bytes[from, to)` `EnvelopeReader.parse` has found in order.
+ * @param reader is used again by who reads many
+ */
+export function envelopeRecords(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  reader?: CborReader,
+): JsonRecord[] {
+  return readRecords(bytes, from, to, reader).map(jsonRecord);
+}
+
+/** Most records are JSON as they are: copying them would cost as much as reading them. */
+function jsonRecord(record: SenmlRecord): JsonRecord {
+  const { vd } = record;
+  const text: Omit<SenmlRecord, 'vd'> = record;
+  return vd === undefined ? text : { ...text, vd: Buffer.from(vd).toString('base64url') };
 }
 
 /** What the `d` and `t` of a sovereign-sdk frame say. */

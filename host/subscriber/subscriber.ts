@@ -2,7 +2,8 @@
  * Opens what comes from the broker: each message is verified, printed if it is a reading that was not had before, made
  * durable as had, and only then acknowledged (`Inbox`).
  */
-import { type Digest, toHex } from '../../firmware/seal/index.js';
+import type { Digest } from '../../firmware/seal/index.js';
+import { hexOf } from '../hex.js';
 import { payloadsOf } from '../journal/payload-sequence.js';
 import { Budget, GLOBAL_LIMITS } from '../keyring/budget.js';
 import type { KeyringView } from '../keyring/entry.js';
@@ -70,7 +71,7 @@ export class Subscriber {
   readonly #repair: Repair;
   readonly #recent = new RecentTags(RECENT_TAGS);
   readonly #siteOf = new Map<string, string>();
-  readonly #hash = new Uint8Array(32);
+  readonly #hash = Buffer.alloc(32);
   readonly #feed: Feed;
   #state: StateFile | undefined;
   readonly #inbox: Inbox;
@@ -287,7 +288,7 @@ export class Subscriber {
     this.#recent.set(device, epoch, seq, tag8);
     this.#opener.accepted(device, epoch);
     this.#ports.digest.sha256(bytes, 0, bytes.length, this.#hash, 0);
-    this.#ports.sink.reading(reading, toHex(this.#hash));
+    this.#ports.sink.reading(reading, hexOf(this.#hash));
     this.#printed++;
   }
 

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 /** The program as `tsc` leaves it: the same code that rollup bundles, with source maps. */
 export const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'host', 'cli', 'main.js');
+/** The bundle that users run. */
+export const BUNDLE = join(dirname(MAIN), '..', '..', '..', 'dist', 'sovereign.mjs');
 
 export interface ProgramOptions {
   readonly cwd?: string;
@@ -15,6 +17,10 @@ export interface ProgramOptions {
   readonly says?: (line: string) => void;
   /** A program and its arguments that runs ours, in the same process or as its child that dies with it. */
   readonly wrap?: readonly string[];
+  /** Runs the bundle with these options of node, as on a site. */
+  readonly bundle?: readonly string[];
+  /** Standard output goes to /dev/null, for output that is too much to be read along. */
+  readonly silent?: boolean;
 }
 
 /** `sovereign …` as a real process. */
@@ -28,24 +34,22 @@ export class Program {
   readonly #waiting = new Set<() => void>();
 
   constructor(args: readonly string[], options: ProgramOptions = {}) {
-    const [program, ...rest] = [
-      ...(options.wrap ?? []),
-      process.execPath,
-      '--enable-source-maps',
-      MAIN,
-      ...args,
-    ];
+    const script = options.bundle ? [...options.bundle, BUNDLE] : ['--enable-source-maps', MAIN];
+    const [program, ...rest] = [...(options.wrap ?? []), process.execPath, ...script, ...args];
     this.#child = spawn(program!, rest, {
       cwd: options.cwd,
       env: { ...process.env, NO_COLOR: '1', ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', options.silent ? 'ignore' : 'pipe', 'pipe'],
     });
     this.pid = this.#child.pid ?? 0;
-    createInterface({ input: this.#child.stdout! }).on('line', line => {
-      if (options.line) options.line(line);
-      else this.lines.push(line);
-      this.#wake();
-    });
+    const { stdout } = this.#child;
+    if (stdout) {
+      createInterface({ input: stdout }).on('line', line => {
+        if (options.line) options.line(line);
+        else this.lines.push(line);
+        this.#wake();
+      });
+    }
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.errors = (this.errors + text).slice(-65_536);
       this.#wake();

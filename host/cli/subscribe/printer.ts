@@ -24,11 +24,8 @@ export class Printer implements SubscriberSink {
   }
 
   reading(reading: OpenedReading, sha256: string): void {
-    const { device, epoch, seq, records, unixMs } = reading;
-    if (this.#output.json) {
-      const time = isoTime(unixMs);
-      this.#lines.push(JSON.stringify({ device, epoch, seq, sha256, time, records }));
-    } else this.#lines.push(this.#output.pretty ? this.#pretty(reading) : plainLine(reading));
+    if (this.#output.json) this.#lines.push(jsonLine(reading, sha256));
+    else this.#lines.push(this.#output.pretty ? this.#pretty(reading) : plainLine(reading));
   }
 
   async flush(): Promise<void> {
@@ -74,6 +71,13 @@ export class Printer implements SubscriberSink {
   #note(text: string): void {
     this.#output.note(printable(text)).catch(() => undefined);
   }
+}
+
+/** `JSON.stringify` of the same object takes twice as long; device, hash and time need no escapes. */
+function jsonLine({ device, epoch, seq, records, unixMs }: OpenedReading, sha256: string): string {
+  const time = isoTime(unixMs);
+  const timeText = time === null ? 'null' : `"${time}"`;
+  return `{"device":"${device}","epoch":${epoch},"seq":${seq},"sha256":"${sha256}","time":${timeText},"records":${JSON.stringify(records)}}`;
 }
 
 /** `time device epoch seq n=value …`, tabs between. */
