@@ -20,7 +20,7 @@ export async function backlogRows(readings = 1_000_000, devices = 50): Promise<R
     `uplink: { broker: "mqtt://127.0.0.1:${port}", readingTopic: false }\njournal: { retainBytes: 0 }`;
   const away = await freePort();
   const gateway = await GatewayRig.start(
-    drivers.map(({ identity }) => identity),
+    drivers.map(({ identity }) => identity.entry()),
     uplink(away),
   );
   try {

@@ -19,7 +19,8 @@ import { NodeStorage } from '../../host/node/storage.js';
 import { TcpListener } from '../../host/node/tcp.js';
 import type { Log } from '../../host/ports.js';
 import { VirtualIdentity, VirtualPeer } from '../support/virtual-peer.js';
-import type { Row } from './row.js';
+import { median } from './figures.js';
+import { type Row, share } from './row.js';
 
 const DEVICES = 50;
 /** In flight a device. */
@@ -135,8 +136,6 @@ function hmacOnly(senders: readonly Sender[]): number {
 }
 
 const sealKey = (identity: VirtualIdentity) => identity.sealKey(0);
-
-const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** @param readings of each of the 50 devices, in each of three runs */
 export async function intakeRows(readings = 4_000): Promise<Row[]> {

@@ -11,7 +11,8 @@ import { systemClock } from '../../host/node/clock.js';
 import { silentLog } from '../../host/node/log.js';
 import { NodeStorage } from '../../host/node/storage.js';
 import type { Storage, StorageFile } from '../../host/ports.js';
-import type { Row } from './row.js';
+import { median } from './figures.js';
+import { type Row, share } from './row.js';
 
 export interface JournalBenchOptions {
   /** Where to write; a new directory under the system's for temporary files. */
@@ -214,8 +215,4 @@ function countingFile(file: StorageFile, counts: Counts): StorageFile {
     size: () => file.size(),
     close: () => file.close(),
   };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1];
 }

@@ -17,7 +17,7 @@ const LINE_BYTES = 284;
 export async function latencyRows(seconds = 10): Promise<Row[]> {
   const syncs = await bareSyncs();
   const drivers = Array.from({ length: DEVICES }, (_, i) => new Driver(i + 1, 64));
-  const gateway = await GatewayRig.start(drivers.map(({ identity }) => identity));
+  const gateway = await GatewayRig.start(drivers.map(({ identity }) => identity.entry()));
   const latencies: number[] = [];
   try {
     await Promise.all(drivers.map(driver => driver.open(gateway.port)));
