@@ -3,6 +3,8 @@
  * isn't byte for byte what the writer writes for one of the six kinds is refused like a damaged one.
  */
 import { crc32 } from 'node:zlib';
+import { IdTexts } from '../hex.js';
+import { decodeBase64Url } from './base64url.js';
 import {
   type DevicePosition,
   type Entry,
@@ -77,6 +79,7 @@ export function checksumHolds(bytes: Buffer, from: number, to: number): boolean 
 
 export class LineReader {
   readonly #tagOf: (bytes: Uint8Array) => string;
+  readonly #ids = new IdTexts();
   #linkBytes = Buffer.alloc(0);
   #link = '';
   /** Where the hand-written scanner stands; -1 once something wasn't as expected. */
@@ -117,12 +120,9 @@ export class LineReader {
     this.#skip(bytes, ',"b":"');
     const payloadEnd = to - CRC_BYTES - 1;
     if (this.#at < 0 || payloadEnd <= this.#at || bytes[payloadEnd] !== QUOTE) return undefined;
-    const device = bytes.toString('latin1', deviceAt, deviceAt + 16);
-    if (!isDevice(device) || offset > MAX_OFFSET) return undefined;
-    const text = bytes.toString('latin1', this.#at, payloadEnd);
-    const payload = Buffer.from(text, 'base64url');
-    // The decoder passes over what is no base64url.
-    if (payload.length > MAX_PAYLOAD_BYTES || payload.toString('base64url') !== text) return undefined;
+    const device = this.#ids.ofText(bytes, deviceAt);
+    const payload = decodeBase64Url(bytes, this.#at, payloadEnd, MAX_PAYLOAD_BYTES);
+    if (device === undefined || payload === undefined || offset > MAX_OFFSET) return undefined;
     return {
       kind: 'reading',
       at,

@@ -5,6 +5,7 @@
  * rarer lines are built as text.
  */
 import { crc32 } from 'node:zlib';
+import { writeBase64Url } from './base64url.js';
 import type { DevicePosition, Entry, GapEntry, HandoverEntry, ReadingEntry } from './entry.js';
 import { GATEWAY_NAME, MAX_LINK_CHARS, MAX_PAYLOAD_BYTES } from './entry.js';
 
@@ -26,13 +27,6 @@ export interface PreviousSegment {
 }
 
 const HEX = Uint8Array.from('0123456789abcdef', c => c.charCodeAt(0));
-const BASE64 = Uint8Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_', c =>
-  c.charCodeAt(0),
-);
-/** Two digits of base64 for every 12 bits. */
-const PAIRS = new Uint16Array(4096);
-for (let i = 0; i < 4096; i++) PAIRS[i] = BASE64[i >> 6] | (BASE64[i & 63] << 8);
-
 const MAX_KNOWN_LINKS = 1024;
 const OFFSET_KEY = Buffer.from('{"o":');
 const TIME_KEY = Buffer.from(',"t":');
@@ -68,7 +62,7 @@ export class LineWriter {
     at = decimal(into, at, entry.seq);
     if (entry.final) at = put(into, at, FINAL_KEY);
     at = put(into, at, BYTES_KEY);
-    at = base64url(into, at, bytes);
+    at = writeBase64Url(into, at, bytes);
     into[at++] = 0x22;
     return seal(into, from, at);
   }
@@ -181,28 +175,6 @@ function decimal(into: Buffer, at: number, value: number): number {
     rest = next;
   }
   return at + digits;
-}
-
-function base64url(into: Buffer, from: number, bytes: Uint8Array): number {
-  let at = from;
-  let i = 0;
-  for (const whole = bytes.length - 2; i < whole; i += 3) {
-    const high = PAIRS[(bytes[i] << 4) | (bytes[i + 1] >> 4)];
-    const low = PAIRS[((bytes[i + 1] & 15) << 8) | bytes[i + 2]];
-    into[at] = high;
-    into[at + 1] = high >> 8;
-    into[at + 2] = low;
-    into[at + 3] = low >> 8;
-    at += 4;
-  }
-  const left = bytes.length - i;
-  if (left > 0) {
-    const last = left > 1 ? bytes[i + 1] : 0;
-    into[at++] = BASE64[bytes[i] >> 2];
-    into[at++] = BASE64[((bytes[i] & 3) << 4) | (last >> 4)];
-    if (left > 1) into[at++] = BASE64[(last & 15) << 2];
-  }
-  return at;
 }
 
 /** @throws RangeError for an entry that no caller may make: numbers, device or payload out of bounds */

@@ -13,6 +13,7 @@ import { CborReader } from '../../firmware/seal/cbor-reader.js';
 import { CborWriter } from '../../firmware/seal/cbor-writer.js';
 import { EnvelopeReader } from '../../firmware/seal/envelope.js';
 import { Kind } from '../../firmware/seal/reading.js';
+import { hexOf } from '../hex.js';
 import { sdkDeviceId } from '../keyring/sdk-id.js';
 
 export { sdkDeviceId as sdkDevice };
@@ -82,8 +83,8 @@ export function describePayload(bytes: Uint8Array): PayloadDescription | undefin
 
 /** The first 8 bytes of the payload's tag as hex, without looking at anything else; '' when it has none. */
 export function payloadTag8(bytes: Uint8Array): string {
+  if (isEnvelope(bytes)) return hexOf(bytes, bytes.length - TAG_BYTES, bytes.length - TAG_BYTES + 8);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (isEnvelope(bytes)) return text.toString('hex', bytes.length - TAG_BYTES, bytes.length - TAG_BYTES + 8);
   const at = sdkMacAt(text);
   return at < 0 ? '' : text.toString('latin1', at, at + 16);
 }
