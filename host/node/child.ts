@@ -38,3 +38,56 @@ export async function freeLoopbackPort(): Promise<number> {
   await new Promise(resolve => server.close(resolve));
   return port;
 }
+
+/** What a part of a command says to the whole of it; see `startPart`. */
+export type PartMessage = Readonly<Record<string, number | string | boolean>>;
+
+export interface PartListener {
+  /** Whole lines of its standard output, the next ones only when this resolves. */
+  lines(text: string): Promise<void>;
+  said(message: PartMessage): void;
+}
+
+/** Starts this program again for a part of the work. What goes wrong there stands on our standard error. */
+export function startPart(args: readonly string[], listener: PartListener): Child {
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  child.on('message', message => listener.said(message as PartMessage));
+  const relayed = relayLines(child.stdout!, listener);
+  return {
+    ended: new Promise(resolve => {
+      child.once('error', () => resolve(1));
+      child.once('close', code => void relayed.then(() => resolve(code ?? 1)));
+    }),
+    stop: () => void child.kill('SIGTERM'),
+  };
+}
+
+async function relayLines(output: AsyncIterable<Buffer>, listener: PartListener): Promise<void> {
+  let rest: Buffer = Buffer.alloc(0);
+  try {
+    for await (const chunk of output) {
+      const all = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      const end = all.lastIndexOf(0x0a);
+      rest = all.subarray(end + 1);
+      if (end > 0) await listener.lines(all.toString('utf8', 0, end));
+    }
+  } catch {
+    // Nobody reads what we say: the whole hears of that by itself.
+  }
+}
+
+/** Where this process is such a part: says something to the whole. */
+export function tellWhole(message: PartMessage): void {
+  if (process.connected) process.send?.(message);
+}
+
+/** Calls `run` when the whole is gone. @returns what ends the connection, which keeps a process alive */
+export function onWholeGone(run: () => void): () => void {
+  process.once('disconnect', run);
+  return () => {
+    process.off('disconnect', run);
+    if (process.connected) process.disconnect();
+  };
+}

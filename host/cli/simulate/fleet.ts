@@ -2,8 +2,9 @@
 import { type Digest, toHex } from '../../../firmware/seal/index.js';
 import type { Clock, LinkSource, Random, Timer } from '../../ports.js';
 import type { Output } from '../output.js';
+import type { Progress } from './bottleneck.js';
 import { ReceiptLines } from './receipts.js';
-import type { Board } from './state.js';
+import type { Board, Part } from './state.js';
 import { VirtualDevice } from './virtual-device.js';
 
 /** Makes the link of one device. */
@@ -17,6 +18,8 @@ export interface FleetOptions {
   readonly rate: number;
   readonly readings: number;
   readonly seed: number;
+  /** Which of all devices these are: each has a seed of its own. */
+  readonly part?: Part;
   /** As the user gave it, for messages. */
   readonly link: string;
 }
@@ -31,6 +34,8 @@ export interface FleetPorts {
    * @param device the device's id, 16 hex digits
    */
   readonly way: (failed: (reason: string) => void, device: string) => Way;
+  /** The share of the time since the last call in which this process was not idle. */
+  readonly busy: () => number;
 }
 
 const PROGRESS_MS = 200;
@@ -51,6 +56,7 @@ export class Fleet {
   /** All devices before this one are done. */
   #firstBusy = 0;
   #away = false;
+  #started = false;
   #stopped = false;
   #progress: Timer | undefined;
   #end!: () => void;
@@ -101,6 +107,7 @@ export class Fleet {
           };
         });
       }
+      this.#started = true;
       await this.#ended;
     } finally {
       this.#progress?.cancel();
@@ -116,10 +123,18 @@ export class Fleet {
     this.#end();
   }
 
+  /** What has been done so far; `busy` is since the last call. */
+  progress(): Progress {
+    const { sealed, receipted, lost, recovered } = this;
+    const steady = this.#started && this.#devices.every(device => !device.quiet);
+    return { sealed, receipted, lost, recovered, steady, busy: this.#ports.busy() };
+  }
+
   #add(board: Board, index: number): void {
-    const { rate, readings, seed } = this.#options;
+    const { rate, readings, part = { number: 1, of: 1 } } = this.#options;
+    const seed = this.#options.seed + part.number - 1 + index * part.of;
     const way = this.#ports.way(reason => this.#absent(reason), board.id);
-    const device = new VirtualDevice(board, { rate, readings, seed: seed + index }, this.#ports, {
+    const device = new VirtualDevice(board, { rate, readings, seed }, this.#ports, {
       sealed: () => {
         this.sealed++;
       },
@@ -174,13 +189,20 @@ export class Fleet {
   #showProgress(): void {
     const { output, clock } = this.#ports;
     if (!output.interactive) return;
-    const { readings } = this.#options;
-    const whole = readings > 0 ? ` of ${readings * this.#devices.length + this.recovered}` : '';
-    const lost = this.lost > 0 ? `, ${this.lost} lost` : '';
-    const away = this.#away ? ', gateway away' : '';
-    output.progress(
-      `${this.#devices.length} devices: ${this.receipted}${whole} readings receipted, ${this.recovered + this.sealed - this.receipted - this.lost} held${lost}${away}`,
-    );
+    output.progress(progressText(this, this.#devices.length, this.#options.readings, this.#away));
     this.#progress = clock.after(PROGRESS_MS, () => this.#showProgress());
   }
+}
+
+/** @param readings of each device; 0: for ever */
+export function progressText(
+  { sealed, receipted, lost, recovered }: Pick<Progress, 'sealed' | 'receipted' | 'lost' | 'recovered'>,
+  devices: number,
+  readings: number,
+  away: boolean,
+): string {
+  const whole = readings > 0 ? ` of ${readings * devices + recovered}` : '';
+  const given = lost > 0 ? `, ${lost} lost` : '';
+  const gateway = away ? ', gateway away' : '';
+  return `${devices} devices: ${receipted}${whole} readings receipted, ${recovered + sealed - receipted - lost} held${given}${gateway}`;
 }

@@ -35,6 +35,12 @@ export interface StatePorts {
   readonly digest: Digest;
 }
 
+/** Every `of`-th device, from this number on. */
+export interface Part {
+  readonly number: number;
+  readonly of: number;
+}
+
 interface Found {
   readonly file: FlashFile;
   readonly flash: Flash;
@@ -44,6 +50,7 @@ interface Found {
 
 /**
  * The first `count` devices in `directory`, made where there are none, each with an entry in the keyring.
+ * @param part of them alone
  * @throws Fault
  */
 export async function openBoards(
@@ -51,13 +58,14 @@ export async function openBoards(
   count: number,
   keyringFile: string,
   ports: StatePorts,
+  { number, of }: Part = { number: 1, of: 1 },
 ): Promise<Board[]> {
   const found: Found[] = [];
   const close = () => {
     for (const { file } of found) file.close();
   };
   try {
-    for (let i = 1; i <= count; i++) {
+    for (let i = number; i <= count; i += of) {
       const path = join(directory, `device-${String(i).padStart(4, '0')}.flash`);
       const file = ports.openFlash(path, KEY_BYTES, FLASH_BYTES);
       const flash = new FileFlash(file, FLASH_BYTES, SECTOR_BYTES, KEY_STORE_SECTORS);

@@ -91,6 +91,11 @@ export class VirtualDevice {
     return quiet && retained.count === 0 && !retained.losses.unnamed;
   }
 
+  /** It makes no more readings in this run. */
+  get quiet(): boolean {
+    return this.#device.quiet;
+  }
+
   /** Readings held. */
   get held(): number {
     return this.#device.retained.count;
