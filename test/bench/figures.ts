@@ -4,3 +4,8 @@ export function percentile(values: readonly number[], p: number): number {
 }
 
 export const median = (values: readonly number[]): number => percentile(values, 50);
+
+/** A whole number as people read it. */
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}

@@ -12,7 +12,7 @@ import { silentLog } from '../../host/node/log.js';
 import { NodeStorage } from '../../host/node/storage.js';
 import type { Storage, StorageFile } from '../../host/ports.js';
 import { median } from './figures.js';
-import { type Row, share } from './row.js';
+import type { Row } from './row.js';
 
 export interface JournalBenchOptions {
   /** Where to write; a new directory under the system's for temporary files. */

@@ -20,7 +20,7 @@ const SUITES: Record<string, () => Promise<Row[]> | Row[]> = {
   latency: () => latencyRows(),
   journal: () => benchJournal(),
   uplink: () => benchUplink(),
-  backlog: () => backlogRows(values.readings === undefined ? undefined : Number(values.readings)),
+  backlog: () => backlogRows(values.readings === undefined ? {} : { readings: Number(values.readings) }),
 };
 
 const chosen = positionals.length > 0 ? positionals : Object.keys(SUITES);
