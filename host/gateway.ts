@@ -8,6 +8,7 @@ import type { ControlHandlers } from './control/calls.js';
 import { controlHandlers } from './control/handlers.js';
 import { nodeStatus } from './control/node-status.js';
 import { Observations, type WriteCounts } from './control/observations.js';
+import { PublishedStatus } from './control/published-status.js';
 import { ControlServer } from './control/server.js';
 import type { HealthStatus, NodeStatus } from './control/status.js';
 import type { Fault } from './fault.js';
@@ -18,6 +19,8 @@ import type { Damage } from './journal/entry.js';
 import { Journal } from './journal/journal.js';
 import type { KeyringView } from './keyring/entry.js';
 import { MetricsServer } from './metrics/server.js';
+import type { Conditions } from './panel/led.js';
+import { Panel, type PanelPorts } from './panel/panel.js';
 import type { Broker, BrokerOptions, Clock, LinkSource, Log, LogControl, Random, Storage } from './ports.js';
 import type { HomeAssistant } from './uplink/homeassistant/home-assistant.js';
 import { openHomeAssistant } from './uplink/homeassistant/open.js';
@@ -32,7 +35,7 @@ export interface GatewayPorts {
   readonly log: Log;
   /** Absent: people can't look at the log or set its level. */
   readonly logControl?: LogControl;
-  /** What is written to the disk; absent: nothing slow is observed. */
+  /** What is written to the disk; absent: nothing is observed by itself, and the retained status is of the uplink alone. */
   readonly writes?: WriteCounts;
   readonly digest: Digest;
   readonly broker: Broker;
@@ -45,6 +48,8 @@ export interface GatewayPorts {
   readonly sdk?: LinkSource;
   readonly control: LinkSource;
   readonly metrics?: HttpSource;
+  /** GPIO, and how the gateway's own device gets into the keyring. */
+  readonly panel?: Pick<PanelPorts, 'lines' | 'enrol'>;
   readonly web?: Pick<WebPorts, 'source' | 'files'> & { readonly options: WebOptions };
 }
 
@@ -70,6 +75,7 @@ export class Gateway {
   readonly #homeAssistant: HomeAssistant | undefined;
   readonly #uplink: Uplink | undefined;
   readonly #observations: Observations;
+  readonly #published: PublishedStatus;
   /** What can be asked of it, over whatever way. */
   readonly handlers: ControlHandlers;
   readonly #control: ControlServer;
@@ -77,6 +83,7 @@ export class Gateway {
   readonly #metrics: MetricsServer | undefined;
   readonly #web: WebServer | undefined;
   readonly #handover: Handover | undefined;
+  #panel: Panel | undefined;
   readonly #startedAt: number;
   readonly #startedMs: number;
 
@@ -121,6 +128,7 @@ export class Gateway {
       journal.extent,
       () => this.#uplink?.behind ?? 0,
     );
+    this.#published = new PublishedStatus(clock, () => this.#status());
     this.handlers = controlHandlers({
       status: () => this.status(),
       backlog: () => this.#observations.backlog,
@@ -240,6 +248,7 @@ export class Gateway {
     await this.#control.stop();
     await this.#metrics?.stop();
     await this.#web?.stop();
+    await this.#panel?.close();
     await this.#intake.stop();
     await this.#uplink?.close();
     await this.#homeAssistant?.close();
@@ -259,6 +268,33 @@ export class Gateway {
     if (sdk) await this.#intake.listenSdk(sdk);
     this.#uplink?.start();
     void this.#observations.start();
+    await this.#startPanel();
+  }
+
+  async #startPanel(): Promise<void> {
+    const { panel } = this.#ports;
+    const { panel: config, dataDirectory } = this.#config;
+    if (panel === undefined || config === undefined) return;
+    const listen = (source: LinkSource) => this.#intake.listen(source);
+    this.#panel = await Panel.start(
+      { ...this.#ports, ...panel, listen, conditions: () => this.#conditions() },
+      { config, directory: join(dataDirectory, 'own-device'), version: this.#facts.version },
+    );
+  }
+
+  #conditions(): Conditions {
+    const uplink = this.#uplink?.state;
+    return {
+      healthy: this.health().ok,
+      storing: this.#journal.state.name === 'ok',
+      ...(uplink && {
+        uplink: {
+          online: uplink.name === 'online',
+          paused: uplink.paused,
+          behind: this.#uplink?.behind ?? 0,
+        },
+      }),
+    };
   }
 
   #makeUplink(uplink: UplinkConfig, access: BrokerAccess): Uplink {
@@ -292,9 +328,18 @@ export class Gateway {
         order: uplink.order,
         batch: uplink.batch,
         damaged: damage => this.#keep(damage),
-        said: () => (this.#handover ? { replaces: this.#handover.status.replaces } : {}),
+        said: maxPacketBytes => ({
+          ...(this.#handover && { replaces: this.#handover.status.replaces }),
+          ...this.#retained(maxPacketBytes),
+        }),
       },
     );
+  }
+
+  /** Where nothing is observed, the uplink's own word is enough. */
+  #retained(maxPacketBytes: number | undefined): { node?: NodeStatus } {
+    const node = this.#ports.writes && this.#published.of(maxPacketBytes);
+    return node === undefined ? {} : { node };
   }
 
   /** What the medium has destroyed is kept aside, for whoever wants to make something of it. */

@@ -161,6 +161,7 @@ const IMPORTED_IN: Record<string, readonly string[]> = {
   mqtt: ['host/node/broker.ts'],
   aedes: ['host/node/embedded-broker.ts'],
   serialport: ['host/node/serial.ts'],
+  onoff: ['host/node/gpio.ts'],
   pino: ['host/node/log.ts'],
   yaml: ['host/config', 'host/keyring/file.ts'],
   zod: ['host/config', 'host/config.ts', 'host/keyring/file.ts'],

@@ -11,6 +11,7 @@ import {
 import { type AddOptions, add } from './device/add.js';
 import { list, type ResyncOptions, remove, resync } from './device/edit.js';
 import { type ExportOptions, exportKeyring } from './device/export.js';
+import { own } from './device/own.js';
 import { type ProvisionCommandOptions, provision } from './device/provision-command.js';
 import type { Terminal } from './output.js';
 
@@ -20,7 +21,7 @@ const epochOption = wholeOption('--epoch', 0, Number.MAX_SAFE_INTEGER);
 export function register(program: Command, terminal?: Terminal): void {
   const device = program
     .command('device')
-    .description('the keyring and the boards: provision, add, list, remove, export, resync');
+    .description('the keyring and the boards: provision, add, own, list, remove, export, resync');
   const command = (usage: string) => withConfig(withJson(device.command(usage)));
 
   command('add')
@@ -45,6 +46,12 @@ export function register(program: Command, terminal?: Terminal): void {
     .option('--mqtt-user <name>', 'what the broker knows it as')
     .option('--mqtt-password-file <file>', 'holds its password there')
     .action((options: ProvisionCommandOptions) => provision(options, outputOf(options, terminal)));
+
+  command('own')
+    .description(
+      'put the gateway itself into the keyring, as the device that its enclosure switch (panel) is',
+    )
+    .action((options: ConfigOption & JsonOption) => own(options, outputOf(options, terminal)));
 
   command('list')
     .description('the devices, without their keys')

@@ -6,11 +6,14 @@ import type { LogBook } from '../control/log-book.js';
 import { Fault, systemCode } from '../fault.js';
 import { Gateway } from '../gateway.js';
 import { KeyringWatch } from '../keyring/watch.js';
+import { enrolOwn } from '../panel/enrol.js';
+import type { PanelPorts } from '../panel/panel.js';
 import { version } from '../version.js';
 import { mqttBroker } from './broker.js';
 import { systemClock, WatchedClock } from './clock.js';
 import { nodeDigest } from './digest.js';
 import { diskWrites, WriteMeter } from './disk-writes.js';
+import { NodeGpio } from './gpio.js';
 import { HttpListener } from './http.js';
 import { lockDirectory } from './lock.js';
 import { MqttLinkSource } from './mqtt-link.js';
@@ -108,6 +111,7 @@ export async function startGateway(
           metrics: new HttpListener({ ...config.metrics.listen, setting: 'metrics.listen' }, log),
         }),
         ...(web && { web }),
+        ...(config.panel && { panel: panelPorts(config, config.panel.chip, keyring) }),
         control: new UnixListener(join(dataDirectory, 'control.sock')),
       },
     );
@@ -128,6 +132,20 @@ async function mqttLinks(link: MqttLinkConfig, gateway: string, log: LogBook): P
     { broker: { url, protocol, keepAliveSeconds, connectTimeoutMs, clientId, ...access }, maxLinks },
     { broker: mqttBroker, clock: systemClock, random: systemRandom, log },
   );
+}
+
+function panelPorts(
+  config: Config,
+  chip: string | undefined,
+  keyring: KeyringWatch,
+): Pick<PanelPorts, 'lines' | 'enrol'> {
+  return {
+    lines: new NodeGpio({ chip }),
+    enrol: async entry => {
+      await enrolOwn(privateFiles, config.keyringFile, config.gateway, entry);
+      await keyring.look();
+    },
+  };
 }
 
 async function makeDataDirectory(directory: string): Promise<void> {
