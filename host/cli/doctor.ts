@@ -4,10 +4,15 @@ import type { Config } from '../config.js';
 import { Fault } from '../fault.js';
 import { systemTerminal } from '../node/terminal.js';
 import { type ConfigOption, configOf, type JsonOption, outputOf, withConfig, withJson } from './context.js';
+import { checkBrokers } from './doctor/broker.js';
+import { checkCertificates } from './doctor/certificates.js';
 import type { Finding } from './doctor/finding.js';
 import { checkFirmware, checkPorts } from './doctor/firmware.js';
-import { checkBroker, checkData, checkKeyring, checkLinks } from './doctor/gateway.js';
+import { checkData, checkKeyring, checkLinks } from './doctor/gateway.js';
+import { checkListeners } from './doctor/listeners.js';
 import { checkClock, checkNode, checkPrograms } from './doctor/machine.js';
+import { checkRunning } from './doctor/running.js';
+import { askRunning, checkService, serviceOf, userOf } from './doctor/service.js';
 import type { ToolMachine } from './flash/toolchain.js';
 import { machineOf } from './flash.js';
 import { type Output, printable, type Style, type Terminal } from './output.js';
@@ -26,6 +31,8 @@ async function doctor(options: ConfigOption, output: Output, machine: ToolMachin
   const findings: Finding[] = [];
   const show = async (found: readonly Finding[]) => {
     for (const finding of found) {
+      // A file that is wrong is found where it stands, and would be again where it is needed.
+      if (findings.some(({ state, text }) => state === 'wrong' && text.endsWith(finding.text))) continue;
       findings.push(finding);
       await (output.json ? output.object(finding) : line(finding, output));
     }
@@ -35,18 +42,29 @@ async function doctor(options: ConfigOption, output: Output, machine: ToolMachin
   await show(await checkClock());
   const config = await configFinding(options);
   await show([config.finding]);
-  if (config.value !== undefined) {
-    await show([await checkKeyring(config.value)]);
-    await show(await checkData(config.value));
-    await show(await checkLinks(config.value));
-    await show(await checkBroker(config.value));
-  }
+  if (config.value !== undefined) await checkGateway(config.value, show);
   await show(await checkFirmware(machine));
   await show(await checkPorts(config.value?.links.serial.map(({ port }) => port) ?? []));
   const wrong = findings.filter(({ state }) => state === 'wrong').length;
   if (wrong > 0)
     throw new Fault('doctor', `${wrong === 1 ? 'one thing is' : `${wrong} things are`} missing or wrong`);
   if (!output.json) await output.line(output.style('green', 'everything that is needed is there'));
+}
+
+async function checkGateway(
+  config: Config,
+  show: (findings: readonly Finding[]) => Promise<void>,
+): Promise<void> {
+  const [service, answer] = [await serviceOf(), await askRunning(config)];
+  const running = answer instanceof Fault ? undefined : answer;
+  const user = userOf(service);
+  await show([checkService(service, answer)]);
+  await show([await checkKeyring(config, user)]);
+  await show(await checkData(config, user));
+  await show(await checkLinks(config, user));
+  await show(running === undefined ? await checkListeners(config) : checkRunning(config, running));
+  await show(await checkCertificates(config));
+  await show(await checkBrokers(config, running?.uplink?.state === 'online'));
 }
 
 async function configFinding(options: ConfigOption): Promise<{ finding: Finding; value?: Config }> {

@@ -56,13 +56,18 @@ export class WriteMeter {
   }
 }
 
-async function deviceBytes(path: string): Promise<number | undefined> {
-  const { dev } = await stat(path);
+/** The name of a block device below `/sys/dev/block`: `179:2`; undefined where a file system has none. */
+export function blockName(dev: number): string | undefined {
   // The kernel's encoding of a device number: 12 bits of major, 20 of minor, minor's upper bits above.
   const major = Math.floor(dev / 256) & 0xfff;
   const minor = (dev & 0xff) | (Math.floor(dev / 2 ** 12) & 0xfff00);
-  if (major === 0) return undefined;
-  const numbers = (await readFile(`/sys/dev/block/${major}:${minor}/stat`, 'latin1')).trim().split(/\s+/);
+  return major === 0 ? undefined : `${major}:${minor}`;
+}
+
+async function deviceBytes(path: string): Promise<number | undefined> {
+  const name = blockName((await stat(path)).dev);
+  if (name === undefined) return undefined;
+  const numbers = (await readFile(`/sys/dev/block/${name}/stat`, 'latin1')).trim().split(/\s+/);
   const sectors = Number(numbers[SECTORS_WRITTEN]);
   return Number.isSafeInteger(sectors) ? sectors * SECTOR_BYTES : undefined;
 }

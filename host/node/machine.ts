@@ -1,10 +1,21 @@
 /** Questions to the machine, for `sovereign doctor` and the status. None of them changes anything that stays. */
 import { execFile } from 'node:child_process';
-import { access, constants, readdir, stat, statfs, unlink, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import {
+  access,
+  constants,
+  readdir,
+  readFile,
+  realpath,
+  stat,
+  statfs,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemCode } from '../fault.js';
+import { blockName } from './disk-writes.js';
 
 const PROGRAM_TIMEOUT_MS = 5000;
 
@@ -17,6 +28,24 @@ export async function accessCode(path: string, what: 'read' | 'read-write'): Pro
     return systemCode(error) || 'EIO';
   }
 }
+
+/**
+ * The same for another user, with all his groups, which takes root; for oneself when no user is given.
+ * @returns '' or the system's code
+ */
+export async function accessCodeAs(
+  user: string | undefined,
+  path: string,
+  what: 'read' | 'read-write',
+): Promise<string> {
+  const own = await accessCode(path, what);
+  if (user === undefined || own !== '') return own;
+  const test = what === 'read' ? 'test -r "$1"' : 'test -r "$1" -a -w "$1"';
+  const allowed = await programOutput('runuser', ['-u', user, '--', 'sh', '-c', test, 'sh', path]);
+  return allowed === undefined ? 'EACCES' : '';
+}
+
+export const isRoot = process.getuid?.() === 0;
 
 export async function fileKind(path: string): Promise<'file' | 'directory' | 'device' | 'other' | 'none'> {
   try {
@@ -74,18 +103,57 @@ export async function clockSynchronised(): Promise<boolean | undefined> {
   return undefined;
 }
 
-/** '' when somebody listens there, else why not. */
-export function tryConnecting(host: string, port: number, timeoutMs: number): Promise<string> {
+/** '' when this address is free to listen on, else the system's code: `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, … */
+export function tryListening(host: string, port: number): Promise<string> {
   return new Promise(resolve => {
-    const socket = connect({ host, port });
-    const done = (why: string) => {
-      socket.destroy();
-      resolve(why);
-    };
-    socket.setTimeout(timeoutMs, () => done(`no answer within ${timeoutMs} ms`));
-    socket.once('connect', () => done(''));
-    socket.once('error', error => done(error.message || systemCode(error)));
+    const server = createServer();
+    server.once('error', error => resolve(systemCode(error) || 'EIO'));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve('')));
   });
+}
+
+/** What systemd says of a unit, by property; undefined when it knows none of this name or does not run. */
+export async function unitProperties(
+  unit: string,
+  properties: readonly string[],
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const wanted = ['LoadState', ...properties];
+  const answer = await programOutput('systemctl', ['show', unit, `--property=${wanted.join(',')}`]);
+  const found = Object.fromEntries((answer ?? '').split('\n').map(line => line.split(/=(.*)/s, 2)));
+  return found.LoadState === 'loaded' ? found : undefined;
+}
+
+/** What the disk that holds a path tells of its flash. `SD`: a card, which tells nothing of its wear. */
+export interface Flash {
+  readonly kind: 'SD' | 'MMC';
+  /** Of its life, in steps of ten; 110: beyond what it was made for. */
+  readonly usedPercent?: number;
+}
+
+/** Undefined for disks that are no cards and no eMMC, and where the kernel does not tell. */
+export async function flashOf(path: string): Promise<Flash | undefined> {
+  try {
+    const name = blockName((await stat(path)).dev);
+    return name === undefined ? undefined : await flashBelow(join('/sys/dev/block', name));
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param block the folder of a block device or of one of its partitions */
+export async function flashBelow(block: string): Promise<Flash | undefined> {
+  for (let at = await realpath(block); at !== dirname(at); at = dirname(at)) {
+    const read = (name: string) => readFile(join(at, 'device', name), 'latin1').then(text => text.trim());
+    const kind = await read('type').catch(() => '');
+    if (kind === 'SD') return { kind };
+    if (kind === 'MMC') {
+      // JESD84-B51, DEVICE_LIFE_TIME_EST_TYP_A and _B: 0x01 is up to 10 %, 0x0b beyond 100 %.
+      const steps = (await read('life_time').catch(() => '')).split(/\s+/).map(Number);
+      const used = Math.max(0, ...steps.filter(step => step >= 1 && step <= 11)) * 10;
+      return { kind, ...(used > 0 && { usedPercent: used }) };
+    }
+  }
+  return undefined;
 }
 
 export function userName(): string {

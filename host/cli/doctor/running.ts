@@ -1,0 +1,134 @@
+/** What the running gateway has to complain of. */
+import type { Config } from '../../config.js';
+import type { DeviceStatus, NodeStatus } from '../../control/status.js';
+import { version } from '../../version.js';
+import { durationText } from '../output.js';
+import type { Finding } from './finding.js';
+import { UNIT } from './service.js';
+
+const MAX_NAMES = 5;
+const LEAST_YEARS = 2;
+/** A gateway that has run so long has heard every device that can be heard. */
+const HEARD_MS = 10 * 60_000;
+
+export function checkRunning(config: Config, status: NodeStatus): Finding[] {
+  return [
+    ...checkVersion(status),
+    ...checkParts(status),
+    ...checkSerialLinks(config, status),
+    ...checkDevices(status),
+    ...checkRefused(status),
+    ...checkWear(status),
+  ];
+}
+
+function checkVersion({ version: running }: NodeStatus): Finding[] {
+  if (running === version) return [];
+  const text = `version ${running} runs, ${version} is installed`;
+  return [{ check: 'version', state: 'note', text, remedy: `systemctl restart ${UNIT}` }];
+}
+
+function checkParts({ health, journal, keyring }: NodeStatus): Finding[] {
+  const findings: Finding[] = [];
+  for (const [part, { ok, fault = 'does not do its work' }] of Object.entries(health?.parts ?? {}))
+    if (!ok)
+      findings.push({
+        check: part,
+        state: 'wrong',
+        text: fault,
+        remedy: `journalctl -u ${UNIT} -n 50; dmesg tells of a disk that does not answer`,
+      });
+  if (journal.state === 'stalled')
+    findings.push({
+      check: 'journal',
+      state: 'wrong',
+      text: `stores nothing, devices keep their readings: ${journal.fault ?? 'no reason given'}`,
+      remedy: 'make room on the disk; dmesg tells of one that is broken or read only',
+    });
+  if (keyring.fault !== undefined)
+    findings.push({
+      check: 'keyring',
+      state: 'wrong',
+      text: `the gateway goes on with the keys from before: ${keyring.fault}`,
+      remedy: 'mend the file; the gateway notices',
+    });
+  return findings;
+}
+
+function checkSerialLinks({ links: { serial } }: Config, { links, linkCount }: NodeStatus): Finding[] {
+  if (links.length < linkCount) return []; // it may be among those that are not listed
+  const open = new Set(links.map(({ name }) => name));
+  return serial
+    .filter(({ port }) => !open.has(`serial:${port}`))
+    .map(({ port }) => ({
+      check: 'serial',
+      state: 'wrong',
+      text: `the gateway has not got ${port} open`,
+      remedy: 'is the board plugged in, and no other program using it? fuser -v shows who does',
+    }));
+}
+
+function checkDevices({ devices, keyring, uptimeMs, clock }: NodeStatus): Finding[] {
+  const check = 'devices';
+  const silent = devices.filter(device => device.silent);
+  const findings: Finding[] = [];
+  if (silent.length > 0)
+    findings.push({
+      check,
+      state: 'note',
+      text: `silent: ${names(silent, ({ heardAt }) => (heardAt ? ` for ${durationText(clock.at - heardAt)}` : ''))}`,
+      remedy: 'look at their power, cable or Wi-Fi; a lamp on the board says more (boards/README.md)',
+    });
+  const forked = devices.filter(({ counts }) => (counts.fork ?? 0) > 0);
+  if (forked.length > 0)
+    findings.push({
+      check,
+      state: 'wrong',
+      text: `two different readings with one number: ${names(forked)}`,
+      remedy:
+        'their keys are on two boards or in wrong hands: sovereign device remove, then provision the board anew',
+    });
+  const heard = devices.some(({ heardAt }) => heardAt !== undefined);
+  if (keyring.devices > 0 && !heard && uptimeMs > HEARD_MS)
+    findings.push({
+      check,
+      state: 'wrong',
+      text: `none of ${keyring.devices} has been heard since the gateway began`,
+      remedy:
+        'is links.tcp.listen an address that the boards reach (0.0.0.0:7683), and the right one on them?',
+    });
+  return findings;
+}
+
+const REFUSED: Readonly<Record<string, string>> = {
+  'unknown-device':
+    'sovereign device add or provision gives it keys here; sovereign quarantine release takes what has come',
+  mac: 'a board with other keys than the keyring’s, or a forger: sovereign device resync, or provision it anew',
+  'epoch-too-old': 'a board that was put back to an older state: sovereign device resync',
+  'epoch-too-far': 'a board that has begun very often: sovereign device resync',
+};
+
+function checkRefused({ quarantine: { reasons } }: NodeStatus): Finding[] {
+  return Object.entries(REFUSED)
+    .filter(([reason]) => (reasons[reason] ?? 0) > 0)
+    .map(([reason, remedy]) => ({
+      check: 'refused',
+      state: 'note',
+      text: `${reasons[reason]} times ${reason}; sovereign quarantine list shows them`,
+      remedy,
+    }));
+}
+
+function checkWear({ journal: { writes } }: NodeStatus): Finding[] {
+  if (writes?.years === undefined) return [];
+  const enough = writes.years >= LEAST_YEARS;
+  const text = `at this rate the flash lasts ${writes.years < 10 ? writes.years.toFixed(1) : Math.round(writes.years)} years`;
+  const remedy = 'look at what else writes to it (iotop -a), and have a backup and a spare card';
+  return [{ check: 'wear', state: enough ? 'ok' : 'note', text, ...(!enough && { remedy }) }];
+}
+
+function names(devices: readonly DeviceStatus[], more: (device: DeviceStatus) => string = () => ''): string {
+  const shown = devices.slice(0, MAX_NAMES).map(device => (device.name ?? device.id) + more(device));
+  const rest = devices.length - shown.length;
+  return shown.join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}

@@ -1,0 +1,82 @@
+/** Whether the gateway runs: by itself, as it answers, and by systemd, which starts it where it was installed. */
+import { join } from 'node:path';
+import type { Config } from '../../config.js';
+import { callGateway } from '../../control/client.js';
+import type { NodeStatus } from '../../control/status.js';
+import { Fault } from '../../fault.js';
+import { systemClock } from '../../node/clock.js';
+import { isRoot, unitProperties, userName } from '../../node/machine.js';
+import { connectUnix } from '../../node/unix-socket.js';
+import { CONTROL_SOCKET } from '../ask.js';
+import { durationText } from '../output.js';
+import type { Finding } from './finding.js';
+
+export const UNIT = 'sovereign';
+const JOURNAL = `journalctl -u ${UNIT} -n 50 says why`;
+
+/** The unit, as far as it is looked at. */
+export interface Service {
+  /** `active`, `activating`, `inactive`, `failed`, … */
+  readonly state: string;
+  /** Why it ended: `exit-code`, `watchdog`, `oom-kill`, …; `success` while nothing is wrong. */
+  readonly result: string;
+  /** Starts by systemd after it had ended. */
+  readonly restarts: number;
+  readonly user: string;
+}
+
+/** Undefined where the gateway is no service. */
+export async function serviceOf(): Promise<Service | undefined> {
+  const found = await unitProperties(UNIT, ['ActiveState', 'Result', 'NRestarts', 'User']);
+  if (found === undefined) return undefined;
+  const { ActiveState: state = '', Result: result = '', NRestarts: restarts, User: user = '' } = found;
+  return { state, result, restarts: Number(restarts) || 0, user: user || 'root' };
+}
+
+/** Whom permissions are looked at for: the user of the service where root asks, who himself may do everything. */
+export function userOf(service: Service | undefined): string | undefined {
+  return isRoot && service !== undefined && service.user !== 'root' ? service.user : undefined;
+}
+
+/** What the gateway of this configuration answers; a Fault when it does not. */
+export function askRunning(config: Config): Promise<NodeStatus | Fault> {
+  const ports = { clock: systemClock, connect: connectUnix };
+  return callGateway(ports, join(config.dataDirectory, CONTROL_SOCKET), 'status', {}).catch(error => {
+    if (error instanceof Fault) return error;
+    throw error;
+  });
+}
+
+export function checkService(service: Service | undefined, running: NodeStatus | Fault | undefined): Finding {
+  const finding = (state: Finding['state'], text: string, remedy = ''): Finding => ({
+    check: 'gateway',
+    state,
+    text,
+    ...(remedy && { remedy }),
+  });
+  if (running !== undefined && !(running instanceof Fault)) {
+    const { pid, uptimeMs, version } = running;
+    return finding('ok', `version ${version} runs as process ${pid} for ${durationText(uptimeMs)}`);
+  }
+  if (running?.code === 'permission')
+    return finding('note', `runs, but does not answer ${userName()}`, 'sudo sovereign doctor sees more');
+  if (running !== undefined && running.code !== 'gateway-absent')
+    return finding('wrong', `does not answer: ${running.message}`, running.remedy || JOURNAL);
+  if (service === undefined)
+    return finding(
+      'note',
+      'does not run, and is no service here',
+      'sovereign gateway starts it in this terminal; host/deploy/README.md has it started with the machine',
+    );
+  const { state, result, restarts } = service;
+  if (state === 'failed') return finding('wrong', `${UNIT}.service has failed: ${result}`, JOURNAL);
+  if (state === 'active')
+    return finding(
+      'wrong',
+      `${UNIT}.service runs, but with another configuration or data directory`,
+      `systemctl cat ${UNIT} names its configuration; give it with --config`,
+    );
+  if (restarts > 0 || state === 'activating')
+    return finding('wrong', `${UNIT}.service ends again and again (${restarts} times: ${result})`, JOURNAL);
+  return finding('wrong', `${UNIT}.service is ${state}`, `systemctl enable --now ${UNIT}`);
+}

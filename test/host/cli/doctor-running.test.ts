@@ -1,0 +1,131 @@
+import test from 'ava';
+import { checkRunning } from '../../../host/cli/doctor/running.js';
+import { checkService, type Service } from '../../../host/cli/doctor/service.js';
+import { parseConfig } from '../../../host/config.js';
+import type { DeviceStatus, NodeStatus } from '../../../host/control/status.js';
+import { Fault } from '../../../host/fault.js';
+import { version } from '../../../host/version.js';
+import { emptyStatus } from '../control/status.js';
+
+const config = parseConfig(
+  'site: s\ngateway: g\nlinks: { serial: [{ port: /dev/ttyACM0 }] }',
+  '/c/config.yaml',
+);
+const open = { name: 'serial:/dev/ttyACM0', devices: [] };
+const healthy: NodeStatus = { ...emptyStatus, version, links: [open], linkCount: 1 };
+const device = (more: Partial<DeviceStatus>): DeviceStatus => ({
+  id: '00000000000000a1',
+  readings: 1,
+  gaps: 0,
+  silent: false,
+  online: true,
+  counts: {},
+  heardAt: healthy.clock.at - 7_200_000,
+  ...more,
+});
+
+const says = (status: Partial<NodeStatus>) =>
+  checkRunning(config, { ...healthy, ...status }).map(({ check, state, text, remedy }) => {
+    if (state !== 'ok' && !remedy) throw new Error(`no remedy: ${text}`);
+    return `${state} ${check}: ${text}`;
+  });
+
+test('a gateway that does its work has nothing to complain of', t => {
+  t.deepEqual(says({}), []);
+  t.deepEqual(says({ devices: [device({})] }), []);
+});
+
+const { journal } = healthy;
+const cases: Record<string, [Partial<NodeStatus>, RegExp]> = {
+  'another version': [{ version: '0.0.9' }, /^note version: version 0\.0\.9 runs, .* is installed$/],
+  'a part that hangs': [
+    {
+      health: {
+        ok: false,
+        parts: { intake: { ok: true }, journal: { ok: false, fault: 'a write hangs' }, uplink: { ok: true } },
+      },
+    },
+    /^wrong journal: a write hangs$/,
+  ],
+  'a full disk': [
+    { journal: { ...journal, state: 'stalled', fault: 'no space' } },
+    /^wrong journal: stores nothing, devices keep their readings: no space$/,
+  ],
+  'a keyring that is not taken': [
+    { keyring: { devices: 1, fault: 'line 3' } },
+    /^wrong keyring: the gateway goes on with the keys from before: line 3$/,
+  ],
+  'a serial port that is not open': [{ links: [], linkCount: 0 }, /^wrong serial: .* \/dev\/ttyACM0 open$/],
+  'a silent device': [
+    { devices: [device({ silent: true, name: 'probe' })] },
+    /^note devices: silent: probe for 2 h 0 min$/,
+  ],
+  'many silent devices': [
+    { devices: Array.from({ length: 7 }, (_, i) => device({ silent: true, name: `d${i}` })) },
+    /^note devices: silent: d0 for 2 h 0 min, .* and 2 more$/,
+  ],
+  'a fork': [
+    { devices: [device({ counts: { fork: 1 } })] },
+    /^wrong devices: two different readings with one number: 00000000000000a1$/,
+  ],
+  'nobody heard': [
+    { keyring: { devices: 4 }, uptimeMs: 700_000 },
+    /^wrong devices: none of 4 has been heard since the gateway began$/,
+  ],
+  'an unknown device': [
+    { quarantine: { ...healthy.quarantine, reasons: { 'unknown-device': 3 } } },
+    /^note refused: 3 times unknown-device; /,
+  ],
+  'flash that wears out': [
+    {
+      journal: { ...journal, writes: { source: 'device', bytes: 1, bytesPerDay: 1, seconds: 1, years: 0.5 } },
+    },
+    /^note wear: at this rate the flash lasts 0\.5 years$/,
+  ],
+  'flash that lasts': [
+    {
+      journal: { ...journal, writes: { source: 'device', bytes: 1, bytesPerDay: 1, seconds: 1, years: 42 } },
+    },
+    /^ok wear: at this rate the flash lasts 42 years$/,
+  ],
+};
+for (const [name, [status, line]] of Object.entries(cases))
+  test(`told with its remedy: ${name}`, t => {
+    const lines = says(status);
+    t.is(lines.length, 1);
+    t.regex(lines[0], line);
+  });
+
+test('whether it runs, by what it answers and what systemd says', t => {
+  const absent = new Fault('gateway-absent', 'nobody there');
+  const unit = (more: Partial<Service>): Service => ({
+    state: 'active',
+    result: 'success',
+    restarts: 0,
+    user: 'sovereign',
+    ...more,
+  });
+  const table: [Service | undefined, NodeStatus | Fault, RegExp][] = [
+    [undefined, healthy, /^ok version .* runs as process 42 for 1 min/],
+    [undefined, absent, /^note does not run, and is no service here/],
+    [undefined, new Fault('permission', 'no'), /^note runs, but does not answer/],
+    [undefined, new Fault('gateway-silent', 'no answer within 10 s'), /^wrong does not answer: no answer/],
+    [
+      unit({ state: 'failed', result: 'exit-code' }),
+      absent,
+      /^wrong sovereign\.service has failed: exit-code/,
+    ],
+    [unit({ state: 'inactive' }), absent, /^wrong sovereign\.service is inactive/],
+    [
+      unit({ state: 'activating', restarts: 9, result: 'watchdog' }),
+      absent,
+      /^wrong sovereign\.service ends again and again \(9 times: watchdog\)/,
+    ],
+    [unit({}), absent, /^wrong sovereign\.service runs, but with another configuration/],
+  ];
+  for (const [service, answer, line] of table) {
+    const { state, text, remedy } = checkService(service, answer);
+    t.regex(`${state} ${text}`, line);
+    t.true(state === 'ok' || Boolean(remedy), text);
+  }
+});
