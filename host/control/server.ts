@@ -23,9 +23,12 @@ const IDLE_MS = 10_000;
 /** Requests of one client that wait for their answers; more are not what a client of ours sends. */
 const MAX_WAITING = 64;
 
+const AFTER_STREAM = 'a request after that for a stream';
+
 export class ControlServer {
   readonly #ports: ControlPorts;
   readonly #handlers: ControlHandlers;
+  readonly #clients = new Set<Client>();
 
   constructor(ports: ControlPorts, handlers: ControlHandlers) {
     this.#ports = ports;
@@ -34,10 +37,15 @@ export class ControlServer {
 
   /** @throws Fault when the socket can't be made */
   start(): Promise<void> {
-    return this.#ports.source.start(link => new Client(this.#ports, this.#handlers, link));
+    return this.#ports.source.start(link => {
+      const client = new Client(this.#ports, this.#handlers, link, () => this.#clients.delete(client));
+      this.#clients.add(client);
+      return client;
+    });
   }
 
   stop(): Promise<void> {
+    for (const client of [...this.#clients]) client.close('the gateway stops');
     return this.#ports.source.stop();
   }
 }
@@ -46,6 +54,7 @@ class Client implements LinkHandler {
   readonly #ports: ControlPorts;
   readonly #handlers: ControlHandlers;
   readonly #link: Link;
+  readonly #ended: () => void;
   readonly #decoder = new MessageDecoder(MAX_REQUEST_BYTES, text => this.#request(text));
   #timer: Timer | undefined;
   #answering: Promise<void> = Promise.resolve();
@@ -53,25 +62,27 @@ class Client implements LinkHandler {
   #stream: { readonly to: BoundedStream<unknown>; readonly stop: () => void } | undefined;
   #closed = false;
 
-  constructor(ports: ControlPorts, handlers: ControlHandlers, link: Link) {
+  constructor(ports: ControlPorts, handlers: ControlHandlers, link: Link, ended: () => void) {
     this.#ports = ports;
     this.#handlers = handlers;
     this.#link = link;
+    this.#ended = ended;
     this.#expect();
   }
 
   data(bytes: Uint8Array): void {
     if (this.#closed) return;
     if (this.#stream !== undefined) {
-      this.#close('a request after that for a stream');
+      this.close(AFTER_STREAM);
       return;
     }
     // Bytes alone don't prolong the wait: an endless request ends too.
-    if (!this.#decoder.push(bytes)) this.#close('a length out of bounds');
+    if (!this.#decoder.push(bytes)) this.close('a length out of bounds');
   }
 
   closed(): void {
     this.#closed = true;
+    this.#ended();
     this.#timer?.cancel();
     this.#stream?.to.stop();
     this.#stream?.stop();
@@ -81,12 +92,16 @@ class Client implements LinkHandler {
   #request(text: Uint8Array): void {
     this.#timer?.cancel();
     this.#waiting += 1;
-    if (this.#waiting > MAX_WAITING) this.#close('too many requests at once');
+    if (this.#waiting > MAX_WAITING) this.close('too many requests at once');
     else this.#answering = this.#answering.then(() => this.#answer(text));
   }
 
   async #answer(text: Uint8Array): Promise<void> {
     if (this.#closed) return;
+    if (this.#stream !== undefined) {
+      this.close(AFTER_STREAM);
+      return;
+    }
     const request = readRequest(text);
     if (!('fault' in request) && isStream(request.call)) {
       this.#begin(request as StreamRequest);
@@ -122,11 +137,10 @@ class Client implements LinkHandler {
   }
 
   #expect(): void {
-    if (!this.#closed)
-      this.#timer = this.#ports.clock.after(IDLE_MS, () => this.#close('no request in time'));
+    if (!this.#closed) this.#timer = this.#ports.clock.after(IDLE_MS, () => this.close('no request in time'));
   }
 
-  #close(reason: string): void {
+  close(reason: string): void {
     if (this.#closed) return;
     this.closed();
     this.#ports.log.debug('control-closed', { reason });

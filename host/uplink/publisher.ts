@@ -38,7 +38,7 @@ export interface PublisherOptions {
   readonly statusEveryMs: number;
   /** A broker that acknowledges nothing for so long is left. */
   readonly acknowledgeTimeoutMs: number;
-  readonly said?: (() => Partial<GatewayStatus>) | undefined;
+  readonly said?: ((maxPacketBytes?: number) => Partial<GatewayStatus>) | undefined;
 }
 
 /** What people have told the uplink; outlives connections. */
@@ -379,7 +379,7 @@ export class Publisher {
       drained,
       ...(this.#answersFetch && { fetch: true }),
       at,
-      ...this.#options.said?.(),
+      ...this.#options.said?.(this.#ports.session.maxPacketBytes),
     });
     this.#inFlight++;
     this.#ports.session.publish(message, error => {

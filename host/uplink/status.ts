@@ -1,3 +1,5 @@
+import type { NodeStatus } from '../control/status.js';
+
 /** What a gateway says of itself, retained, as JSON. */
 export interface GatewayStatus {
   readonly gateway: string;
@@ -18,6 +20,8 @@ export interface GatewayStatus {
    * not to be had from anybody.
    */
   readonly replaces?: readonly string[];
+  /** Everything that it says of itself over its control socket, with as many devices as there is room for; not read back. */
+  readonly node?: NodeStatus;
 }
 
 /** What the will says, and a gateway that goes. It does not say how far it came: that stands in the journal. */
@@ -27,7 +31,8 @@ export interface OfflineStatus {
   readonly state: 'offline';
 }
 
-const MAX_STATUS_BYTES = 4096;
+/** Twice what a gateway sends. */
+const MAX_STATUS_BYTES = 128 * 1024;
 const MAX_REPLACED = 64;
 
 export function encodeStatus(status: GatewayStatus | OfflineStatus): Uint8Array {

@@ -53,8 +53,8 @@ export interface UplinkOptions {
   readonly order?: Order;
   /** Readings of a backlog go many at a time, on a topic of their own. */
   readonly batch?: boolean;
-  /** What else the retained status says. */
-  readonly said?: (() => Pick<GatewayStatus, 'replaces'>) | undefined;
+  /** What else the retained status says, given what the broker takes. */
+  readonly said?: ((maxPacketBytes?: number) => Pick<GatewayStatus, 'replaces' | 'node'>) | undefined;
   /** Damage that the journal's reader finds. */
   readonly damaged?: DamageListener;
   readonly statusEveryMs?: number;

@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import mqtt from 'mqtt';
 import { FrameType } from '../../firmware/seal/index.js';
 import { editKeyring } from '../../host/keyring/edit.js';
 import { Keyring } from '../../host/keyring/file.js';
@@ -50,6 +51,25 @@ async function setUp(t: ExecutionContext, extra = '') {
     return lines.map(line => JSON.parse(line));
   };
   return { broker, site, gateway, simulate, ask, linkPort };
+}
+
+/** What stands at the broker for whoever comes; it is made anew every ten seconds. */
+async function retained(t: ExecutionContext, url: string): Promise<void> {
+  const client = await mqtt.connectAsync(url);
+  const complete = new Promise<Record<string, unknown>>(resolve =>
+    client.on('message', (_topic, payload) => {
+      const status = JSON.parse(payload.toString());
+      if (status.node.devices.length === 2) resolve(status);
+    }),
+  );
+  await client.subscribeAsync('sovereign/1/test/gateway/+/status');
+  const status = await complete;
+  await client.endAsync(true);
+  t.like(status, {
+    site: 'test',
+    state: 'online',
+    node: { site: 'test', gateway: status.gateway, deviceCount: 2 },
+  });
 }
 
 test('readings are looked at, publishing is paused, resumed and hurried', async t => {
@@ -104,6 +124,7 @@ test('readings are looked at, publishing is paused, resumed and hurried', async 
   t.like((await ask('resume'))[0], { paused: false });
   t.like((await ask('drain', 'now', '--wait', '60'))[0], { drained: true, behind: 0 });
   t.true((await ask('status'))[0].uplink.published >= 40);
+  await retained(t, broker.url);
 
   // A broker that is away makes the pauses between attempts long; drain does not wait for them.
   await broker.kill();
