@@ -55,7 +55,7 @@ async function checkGateway(
   config: Config,
   show: (findings: readonly Finding[]) => Promise<void>,
 ): Promise<void> {
-  const [service, answer] = [await serviceOf(), await askRunning(config)];
+  const [service, answer] = [await serviceOf(config), await askRunning(config)];
   const running = answer instanceof Fault ? undefined : answer;
   const user = userOf(service);
   await show([checkService(service, answer)]);

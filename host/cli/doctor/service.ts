@@ -1,5 +1,6 @@
 /** Whether the gateway runs: by itself, as it answers, and by systemd, which starts it where it was installed. */
 import { join } from 'node:path';
+import { SYSTEM_CONFIG } from '../../config/load.js';
 import type { Config } from '../../config.js';
 import { callGateway } from '../../control/client.js';
 import type { NodeStatus } from '../../control/status.js';
@@ -25,8 +26,9 @@ export interface Service {
   readonly user: string;
 }
 
-/** Undefined where the gateway is no service. */
-export async function serviceOf(): Promise<Service | undefined> {
+/** Undefined where the gateway of this configuration is no service: the unit has that of the system. */
+export async function serviceOf({ file }: Config): Promise<Service | undefined> {
+  if (file !== SYSTEM_CONFIG) return undefined;
   const found = await unitProperties(UNIT, ['ActiveState', 'Result', 'NRestarts', 'User']);
   if (found === undefined) return undefined;
   const { ActiveState: state = '', Result: result = '', NRestarts: restarts, User: user = '' } = found;
@@ -73,8 +75,8 @@ export function checkService(service: Service | undefined, running: NodeStatus |
   if (state === 'active')
     return finding(
       'wrong',
-      `${UNIT}.service runs, but with another configuration or data directory`,
-      `systemctl cat ${UNIT} names its configuration; give it with --config`,
+      `${UNIT}.service runs, but not with this data directory`,
+      `systemctl restart ${UNIT} has it take the configuration as it is now`,
     );
   if (restarts > 0 || state === 'activating')
     return finding('wrong', `${UNIT}.service ends again and again (${restarts} times: ${result})`, JOURNAL);

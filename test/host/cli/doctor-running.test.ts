@@ -121,7 +121,7 @@ test('whether it runs, by what it answers and what systemd says', t => {
       absent,
       /^wrong sovereign\.service ends again and again \(9 times: watchdog\)/,
     ],
-    [unit({}), absent, /^wrong sovereign\.service runs, but with another configuration/],
+    [unit({}), absent, /^wrong sovereign\.service runs, but not with this data directory/],
   ];
   for (const [service, answer, line] of table) {
     const { state, text, remedy } = checkService(service, answer);
