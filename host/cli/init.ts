@@ -75,7 +75,8 @@ function template(site: string): string {
   const random = new Uint8Array(4);
   systemRandom.fill(random);
   return `# Sovereign Edge. Relative paths are relative to this file. What is commented out shows the default,
-# unless it says "for example". After a change, restart the gateway; the keyring alone is followed as it is.
+# unless it says "for example". After a change, restart the gateway; the keyring is followed as it is, and passwords and
+# certificates in files of their own are read again at each connection.
 
 # Both stand in MQTT topics: the place, and this gateway, which no other gateway of the site may be called.
 site: ${site}
@@ -120,7 +121,7 @@ uplink:
   broker: mqtt://127.0.0.1:1883   # or mqtts://, ws://, wss://
   # protocol: 5                   # or 3.1.1
   # username: gateway             # for example
-  # passwordFile: mqtt-password   # for example; better than password, which is taken too
+  # passwordFile: mqtt-password   # for example, of mode 0600; better than password, which is taken too
   # ca: ca.pem                    # for example, with mqtts://; cert and key as well for a client certificate
   # keepAliveSeconds: 30
   # connectTimeoutMs: 10000

@@ -8,6 +8,7 @@ import { KeyringWatch } from '../keyring/watch.js';
 import { mqttBroker } from '../node/broker.js';
 import { systemClock } from '../node/clock.js';
 import { nodeDigest } from '../node/digest.js';
+import { withFreshAccess } from '../node/fresh-access.js';
 import { lockDirectory } from '../node/lock.js';
 import { systemLog } from '../node/log.js';
 import { privateFiles } from '../node/private-files.js';
@@ -80,8 +81,13 @@ async function subscribe(options: Options, terminal?: Terminal): Promise<void> {
   let release = async () => {};
   try {
     release = await takeState(directory);
+    const { uplink } = config;
     const ports = {
-      broker: mqttBroker,
+      // The configuration's files are for the configuration's broker alone.
+      broker:
+        uplink !== undefined && broker.url === uplink.broker
+          ? withFreshAccess(mqttBroker, uplink, 'uplink', secret => log.conceal(secret))
+          : mqttBroker,
       storage,
       clock: systemClock,
       random: systemRandom,

@@ -13,6 +13,7 @@ import { mqttBroker } from './broker.js';
 import { systemClock, WatchedClock } from './clock.js';
 import { nodeDigest } from './digest.js';
 import { diskWrites, WriteMeter } from './disk-writes.js';
+import { withFreshAccess } from './fresh-access.js';
 import { NodeGpio } from './gpio.js';
 import { HttpListener } from './http.js';
 import { lockDirectory } from './lock.js';
@@ -101,7 +102,9 @@ export async function startGateway(
         logControl: log,
         writes: new WriteMeter(() => diskWrites(dataDirectory), systemClock),
         digest: nodeDigest,
-        broker: mqttBroker,
+        broker: config.uplink
+          ? withFreshAccess(mqttBroker, config.uplink, 'uplink', secret => log.conceal(secret))
+          : mqttBroker,
         keyring,
         serial: links.serial.map(options => new SerialSource(options, systemClock, log)),
         ...(tcp && { tcp }),
@@ -130,7 +133,12 @@ async function mqttLinks(link: MqttLinkConfig, gateway: string, log: LogBook): P
   const clientId = `sovereign-${gateway}-link`;
   return new MqttLinkSource(
     { broker: { url, protocol, keepAliveSeconds, connectTimeoutMs, clientId, ...access }, maxLinks },
-    { broker: mqttBroker, clock: systemClock, random: systemRandom, log },
+    {
+      broker: withFreshAccess(mqttBroker, link, 'links.mqtt', secret => log.conceal(secret)),
+      clock: systemClock,
+      random: systemRandom,
+      log,
+    },
   );
 }
 

@@ -69,7 +69,7 @@ function checkDates(setting: string, pem: string, now: number): Finding {
   if (ends < now)
     return { check, state: 'wrong', text: `${setting} has expired on ${day}`, remedy: 'have it renewed' };
   if (ends - now < SOON_MS) {
-    const remedy = 'have it renewed before, and restart the gateway';
+    const remedy = 'have it renewed before then';
     return { check, state: 'note', text: `${setting} expires on ${day}`, remedy };
   }
   return { check, state: 'ok', text: `${setting} is valid until ${day}` };

@@ -1,11 +1,12 @@
 /** TLS with client certificates, against a real Mosquitto with an authority of its own. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { Fault } from '../../../host/fault.js';
 import { mqttBroker } from '../../../host/node/broker.js';
 import { tlsTextsFault } from '../../../host/node/broker-tls.js';
+import { withFreshAccess } from '../../../host/node/fresh-access.js';
 import type { BrokerOptions } from '../../../host/ports.js';
 import { Uplink } from '../../../host/uplink/uplink.js';
 import { freePort, Mosquitto } from '../../support/brokers.js';
@@ -212,4 +213,31 @@ test('an uplink whose certificate is not valid yet is online by itself once it i
     await new Promise(resolve => setTimeout(resolve, 20));
   }
   t.deepEqual(log.lines, ['uplink-waiting broker-certificate-early', 'uplink-online']);
+});
+
+test('what is renewed while the gateway runs is shown at the next connection', async t => {
+  const ca = await authorities(t);
+  if (ca === undefined) return;
+  const { mqtts } = await brokerOf(t, ca.own, await ca.own.issue('broker'));
+  const late = await ca.own.issue('gateway', { from: new Date(Date.now() - 2 * DAY_MS) });
+  const { certFile: cert, keyFile: key } = late;
+  const { protocol, keepAliveSeconds, connectTimeoutMs } = options(mqtts);
+  const config = { broker: mqtts, protocol, keepAliveSeconds, connectTimeoutMs, ca: ca.own.file, cert, key };
+  const concealed: string[] = [];
+  const broker = withFreshAccess(
+    mqttBroker,
+    { ...config, username: 'gateway', password: 'secret' },
+    'uplink',
+    text => concealed.push(text),
+  );
+  // As a gateway that began when it was still valid: with texts of its own.
+  const own = { ca: await ca.own.text(), ...shown(late) };
+  await t.throwsAsync(broker.connect(options(mqtts, own), QUIET), { code: 'broker-certificate-expired' });
+  const renewed = await ca.own.issue('gateway');
+  await Promise.all([writeFile(cert, renewed.cert), writeFile(key, renewed.key)]);
+  const session = await broker.connect(options(mqtts, own), QUIET);
+  await session.end();
+  await chmod(key, 0o644);
+  await t.throwsAsync(broker.connect(options(mqtts, own), QUIET), { code: 'secret-readable' });
+  t.deepEqual(concealed, ['secret', 'secret']);
 });
