@@ -50,7 +50,7 @@ async function tokenOf(web: WebConfig): Promise<string | undefined> {
   throw new Fault(
     'web-token',
     `web.tokenFile: ${web.tokenFile} holds ${token.length} signs, expected one line of 16 to 256 without spaces`,
-    `make one with: openssl rand -hex 16 > ${web.tokenFile}`,
+    `make one with: (umask 077; openssl rand -hex 16 > ${web.tokenFile})`,
   );
 }
 
@@ -60,7 +60,7 @@ async function settingText(
 ): Promise<string | undefined> {
   const path = web[setting];
   if (path === undefined) return undefined;
-  const text = await readTextFile(path, MAX_SECRET_BYTES);
+  const text = await readTextFile(path, MAX_SECRET_BYTES, setting === 'cert' ? 'public' : 'secret');
   if (text !== undefined && text.trim() !== '') return text;
   throw new Fault(
     'web-file',

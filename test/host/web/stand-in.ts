@@ -117,6 +117,11 @@ export class StandIn {
     for (const sink of this.#logs) sink.offer(() => line);
   }
 
+  /** Streams that are open. */
+  get watchers(): number {
+    return this.#tails.size + this.#logs.size;
+  }
+
   get handlers(): ControlHandlers {
     const { uplink } = this.status;
     const pause = (paused: boolean) => {

@@ -116,8 +116,8 @@ export class QuarantineView implements View {
 
   #row(item: QuarantineItem): HTMLElement {
     const { id, at, reason, detail, link, device, name, bytes } = item;
-    const open = el('button', { type: 'button' }, 'Look');
-    open.setAttribute('aria-label', `Look at ${id}`);
+    const open = el('button', { type: 'button' }, 'Open');
+    open.setAttribute('aria-label', `Open ${id}`);
     open.addEventListener('click', () => void this.#show(id));
     return el(
       'tr',
@@ -185,7 +185,7 @@ function spaced(hex: string): string {
 }
 
 function heading(): HTMLElement {
-  const columns = ['Came', '', 'Why', 'From', 'Bytes'];
+  const columns = ['Came', 'Open', 'Why', 'From', 'Bytes'];
   return el(
     'thead',
     {},
