@@ -39,12 +39,18 @@ const MAX_WAITING = 16;
 export class ReadingsSearch {
   readonly #journal: ReadableJournal;
   readonly #decode: (entry: ReadingEntry) => DecodedReading | undefined;
+  readonly #maxEntries: number;
   #running: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
-  constructor(journal: ReadableJournal, decode: (entry: ReadingEntry) => DecodedReading | undefined) {
+  constructor(
+    journal: ReadableJournal,
+    decode: (entry: ReadingEntry) => DecodedReading | undefined,
+    maxEntries = MAX_ENTRIES,
+  ) {
     this.#journal = journal;
     this.#decode = decode;
+    this.#maxEntries = maxEntries;
   }
 
   /** @throws Fault `busy`, or the storage's error */
@@ -77,11 +83,10 @@ export class ReadingsSearch {
       }
       until = Math.min(until, first);
       const oldest = parts.at(-1)?.[0];
-      // Nobody had heard of it before, or all before is older than what is asked for.
-      if (complete && start === undefined) return this.#page(parts, since);
       if (oldest !== undefined && oldest.at < since) return this.#page(parts, since);
-      if (found >= limit) return this.#page(parts, since, parts.at(-1)![0].offset);
-      if (looked >= MAX_ENTRIES && i > 0) return this.#page(parts, since, until);
+      if (oldest !== undefined && found >= limit) return this.#page(parts, since, oldest.offset);
+      if (complete && start === undefined) return this.#page(parts, since); // nobody had heard of it before
+      if (looked >= this.#maxEntries && i > 0) return this.#page(parts, since, until);
       if (complete) after = start;
     }
     return this.#page(parts, since);
