@@ -85,7 +85,7 @@ async function subscribe(options: Options, terminal?: Terminal): Promise<void> {
     const ports = {
       // The configuration's files are for the configuration's broker alone.
       broker:
-        uplink !== undefined && broker.url === uplink.broker
+        uplink !== undefined && (options.broker ?? uplink.broker) === uplink.broker
           ? withFreshAccess(mqttBroker, uplink, 'uplink', secret => log.conceal(secret))
           : mqttBroker,
       storage,

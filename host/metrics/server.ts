@@ -72,7 +72,9 @@ export class MetricsServer {
   #text(): Promise<string> {
     const now = this.#ports.clock.monotonic();
     if (this.#said === undefined || now - this.#said.at >= FRESH_MS) {
-      const text = this.#status().then(status => metricsText(this.#families, status));
+      const { clock } = this.#ports;
+      const breathe = () => new Promise<void>(resolve => clock.after(0, resolve));
+      const text = this.#status().then(status => metricsText(this.#families, status, breathe));
       this.#said = { at: now, text };
       // A failure is told to whom it concerns, and to nobody after.
       text.catch(() => {

@@ -1,9 +1,13 @@
 import { execFile } from 'node:child_process';
 import test from 'ava';
 import type { DeviceStatus, NodeStatus } from '../../../host/control/status.js';
-import { families, metricsText } from '../../../host/metrics/text.js';
+import type { Family } from '../../../host/metrics/family.js';
+import { families, metricsText as textOf } from '../../../host/metrics/text.js';
 import { needs } from '../../support/needs.js';
 import { emptyStatus } from '../control/status.js';
+
+const turn = () => new Promise<void>(resolve => setImmediate(resolve));
+const metricsText = (told: readonly Family[], status: NodeStatus) => textOf(told, status, turn);
 
 const device = (id: number, more: Partial<DeviceStatus> = {}): DeviceStatus => ({
   id: id.toString(16).padStart(16, '0'),
@@ -178,4 +182,16 @@ test('names that are no names stay within their quotes; names without number are
   const program = needs(t, 'promtool', 'prometheus');
   if (program === undefined) return;
   t.deepEqual(await promtool(program, text), { code: 0, said: '' });
+});
+
+test('a thousand devices are told in pieces, between which others have their turn', async t => {
+  const devices = Array.from({ length: 1000 }, (_, i) => device(i));
+  let turns = 0;
+  const status = { ...full, devices, deviceCount: 1000 };
+  const told = families(1000);
+  const text = await textOf(told, status, async () => {
+    turns += 1;
+  });
+  t.true(turns > 4, `${turns} turns`);
+  t.is(text, await metricsText(told, status));
 });
