@@ -14,6 +14,7 @@ import type { HealthStatus, NodeStatus } from './control/status.js';
 import type { Fault } from './fault.js';
 import { Health, watched } from './health.js';
 import { Intake } from './intake/intake.js';
+import { firstSdkEpoch } from './intake/sdk-intake.js';
 import { Cursor } from './journal/cursor.js';
 import type { Damage } from './journal/entry.js';
 import { Journal } from './journal/journal.js';
@@ -190,7 +191,7 @@ export class Gateway {
         ...config.quarantine,
         settingsDirectory: config.dataDirectory,
         devices: config.devices,
-        era: journal.era,
+        firstSdkEpoch: firstSdkEpoch(journal.era, config.gateway, ports.digest),
       });
       const replaces = handover?.status.replaces;
       const homeAssistant = await openHomeAssistant({ ...ports, journal }, config, facts.version, replaces);

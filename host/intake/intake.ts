@@ -52,8 +52,8 @@ export interface IntakeOptions {
   readonly settingsDirectory?: string;
   /** Settings of sources, by the device's id or name. */
   readonly devices?: ReadonlyMap<string, readonly NamedSourceSettings[]>;
-  /** Of the journal: how often it was restored from a backup. */
-  readonly era?: number;
+  /** Of those that the gateway gives to sovereign-sdk sensors; 0: from the begin. */
+  readonly firstSdkEpoch?: number;
   /** Limits of the quarantine and of the evidence, as in the configuration. */
   readonly maxBytes?: number;
   readonly perReasonBytes?: number;
@@ -93,7 +93,7 @@ export class Intake {
     quarantine: Quarantine,
     evidence: Evidence,
     settings: SettingsBook | undefined,
-    era: number,
+    firstSdkEpoch: number,
   ) {
     this.#ports = ports;
     this.#keyring = keyring;
@@ -121,7 +121,7 @@ export class Intake {
       readingBudget: () => linkBudget(clock, readings),
       seen,
     };
-    this.#sdk = new SdkIntake({ ...this.#shared, keyring }, era);
+    this.#sdk = new SdkIntake({ ...this.#shared, keyring }, firstSdkEpoch);
     this.#reconsidering = new Reconsidering(this.#shared, this.#sdk);
     this.#silence = new SilenceWatch(clock, log, this.#devices, keyring);
     this.#takeUp(journal);
@@ -153,7 +153,7 @@ export class Intake {
       settingsDirectory === undefined
         ? undefined
         : await SettingsBook.open(ports, settingsDirectory, options.devices ?? new Map());
-    return new Intake(ports, journal, keyring, quarantine, evidence, settings, options.era ?? 0);
+    return new Intake(ports, journal, keyring, quarantine, evidence, settings, options.firstSdkEpoch ?? 0);
   }
 
   /** Takes in the links of a source that carry frames. `limits` only for those that strangers can open. */

@@ -27,7 +27,7 @@ import { SdkFrameReader } from './sdk-frame.js';
 
 const FIRST_EPOCH = 1;
 const FIRST_SEQUENCE = 1;
-/** Epochs for each time that the journal was restored from a backup: one a second lasts for 136 years. */
+/** Epochs for each time that the journal was restored from a backup: the half of them, one a second, lasts for 68 years. */
 const EPOCHS_PER_ERA = 2 ** 32;
 /** What connections may hold together while the journal takes nothing. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
@@ -41,6 +41,18 @@ export interface SdkShared {
   readonly quarantine: Quarantine;
   readonly counters: Counters;
   seen(device: Device): void;
+}
+
+/**
+ * The first epoch that this gateway begins, once it was restored: no other gateway's, neither of those that it goes on for
+ * (they are of earlier eras) nor, but for chance, of another one that was restored from the same backup.
+ */
+export function firstSdkEpoch(era: number, gateway: string, digest: Digest): number {
+  if (era === 0) return 0;
+  const name = new TextEncoder().encode(gateway);
+  const sum = new Uint8Array(32);
+  digest.sha256(name, 0, name.length, sum, 0);
+  return era * EPOCHS_PER_ERA + (new DataView(sum.buffer).getUint32(0) >>> 1);
 }
 
 /** `authentic`: taken, or known already. `refused`: failed a gate. `busy`: the journal takes nothing now; give the same line again. */
@@ -69,10 +81,10 @@ export class SdkIntake {
   /** The line was kept aside before: a refusal leaves it there. */
   #again = false;
 
-  /** @param era of the journal: how often it was restored */
-  constructor(shared: SdkShared, era = 0) {
+  /** @param firstEpoch see `firstSdkEpoch` */
+  constructor(shared: SdkShared, firstEpoch = 0) {
     this.#shared = shared;
-    this.#firstEpoch = era * EPOCHS_PER_ERA;
+    this.#firstEpoch = firstEpoch;
   }
 
   /** One line without its LF: `bytes[from, to)`. */

@@ -194,6 +194,10 @@ export class LiveSite {
     this.startDevices();
   }
 
+  signalDevices(signal: NodeJS.Signals): void {
+    this.#devices.kill(signal);
+  }
+
   signalSubscriber(signal: NodeJS.Signals): void {
     this.#subscriber.kill(signal);
   }
