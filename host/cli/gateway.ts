@@ -27,12 +27,19 @@ async function gateway(options: ConfigOption): Promise<void> {
     data: config.dataDirectory,
     links: linksText(config),
     uplink: config.uplink?.broker ?? 'none',
+    page: pageText(config),
   });
   await new Promise<void>(resolve => onStopSignal(resolve));
   systemd?.stopping();
   log.info('gateway-stopping');
   await running.stop();
   log.info('gateway-stopped');
+}
+
+function pageText({ web }: Config): string {
+  if (web === undefined) return 'none';
+  const { host, port } = web.listen;
+  return `${web.cert === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function linksText({ links }: Config): string {

@@ -21,6 +21,9 @@ interface Options {
   readonly dir: string;
 }
 
+/** Of the page, when it is free. */
+const PAGE_PORT = 8480;
+
 export function register(program: Command): void {
   program
     .command('start')
@@ -44,11 +47,13 @@ async function start(options: Options): Promise<void> {
   const log = join(directory, 'log.txt');
   const background: Child[] = [];
   try {
-    await prepare(directory, config, broker.url);
+    const page = await freeLoopbackPort(PAGE_PORT);
+    await prepare(directory, config, broker.url, page);
     const output = outputOf({});
     await output.note(
       `Three parts of a site run here, and a broker (${broker.url}). What they say goes to ${log}.`,
     );
+    await output.note(`The gateway's page: http://127.0.0.1:${page}`);
     await output.note('Each line below is a reading that the subscriber has verified. Ctrl-C ends it.\n');
     const withConfig = ['--config', config];
     const subscriber = startSelf(['subscribe', '--readings', String(options.readings), ...withConfig]);
@@ -73,7 +78,7 @@ async function start(options: Options): Promise<void> {
 }
 
 /** Ports and broker are new in each run; keys, flash and journal stay. */
-async function prepare(directory: string, config: string, broker: string): Promise<void> {
+async function prepare(directory: string, config: string, broker: string, page: number): Promise<void> {
   await new NodeStorage().ensureDirectory(directory);
   const keyring = join(directory, 'keyring.yaml');
   const bytes = (text: string) => new TextEncoder().encode(text);
@@ -83,6 +88,7 @@ async function prepare(directory: string, config: string, broker: string): Promi
 site: home
 gateway: here
 links: { tcp: { listen: "127.0.0.1:${await freeLoopbackPort()}" } }
+web: { listen: "127.0.0.1:${page}" }
 uplink: { broker: "${broker}", protocol: 3.1.1 }
 `;
   await privateFiles.replace(config, bytes(text));

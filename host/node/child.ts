@@ -27,15 +27,20 @@ export function startSelf(args: readonly string[], logFile?: string): Child {
   };
 }
 
-/** A port of the loopback interface that nothing listened on a moment ago. */
-export async function freeLoopbackPort(): Promise<number> {
+/**
+ * A port of the loopback interface that nothing listened on a moment ago.
+ * @param wished this one, when it is free
+ */
+export async function freeLoopbackPort(wished = 0): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.once('error', error => {
+      if (wished === 0) reject(error);
+      else resolve(freeLoopbackPort());
+    });
+    server.listen(wished, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
   });
-  const { port } = server.address() as { port: number };
-  await new Promise(resolve => server.close(resolve));
+  if (server.listening) await new Promise(resolve => server.close(resolve));
   return port;
 }
 

@@ -29,6 +29,8 @@ export interface WebOptions {
 const SOCKET_PATH = '/socket';
 /** Pages without the token where it is needed to see anything: they keep nobody out who has it. */
 const MAX_LOCKED = 8;
+/** A foreign page is told of once in so long. */
+const TELL_MS = 60_000;
 
 export class WebServer {
   readonly #source: HttpSource;
@@ -68,6 +70,8 @@ class Pages implements HttpHandler {
   readonly #assets: Assets;
   readonly #ports: ViewerPorts;
   readonly #viewers = new Set<Viewer>();
+  #refused = 0;
+  #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(guard: Guard, assets: Assets, ports: ViewerPorts) {
     this.#guard = guard;
@@ -83,10 +87,7 @@ class Pages implements HttpHandler {
     if (request.path !== SOCKET_PATH) return refusal(404, `the WebSocket is at ${SOCKET_PATH}`);
     if (!this.#guard.isOurs(request)) return this.#strangeName(request);
     if (!this.#guard.isOurPage(request)) {
-      this.#ports.log.warn('web-origin-refused', {
-        peer: request.peer,
-        origin: (request.header('origin') ?? '').slice(0, 200),
-      });
+      this.#tellOrigin(request);
       return refusal(403, 'only the page of this gateway may open this; programs use its control socket');
     }
     if ([...this.#viewers].filter(({ locked }) => locked).length >= MAX_LOCKED)
@@ -96,6 +97,17 @@ class Pages implements HttpHandler {
       this.#viewers.add(viewer);
       return viewer;
     };
+  }
+
+  /** Who is refused again and again does not fill the log. */
+  #tellOrigin(request: HttpRequest): void {
+    const now = this.#ports.clock.monotonic();
+    this.#refused += 1;
+    if (now - this.#toldMs < TELL_MS) return;
+    const origin = (request.header('origin') ?? '').slice(0, 200);
+    this.#ports.log.warn('web-origin-refused', { peer: request.peer, origin, times: this.#refused });
+    this.#toldMs = now;
+    this.#refused = 0;
   }
 
   #strangeName(request: HttpRequest): HttpResponse {

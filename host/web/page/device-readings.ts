@@ -3,7 +3,10 @@ import type { DecodedReading } from '../../control/calls.js';
 import { CallError, type Connection } from './connection.js';
 import { SeriesBuilder } from './series.js';
 
-const PAGE = 2000;
+/** The longest page: a search begins at the start of a segment, so many short ones cost more than few long ones. */
+const PAGE = 5000;
+/** Each looks at no more than a part of the journal; a device that seldom speaks is not looked for through all of it. */
+const MAX_SEARCHES = 12;
 /** More than a plot can show; the newest are kept. */
 const MAX_READINGS = 20_000;
 const MAX_LATEST = 25;
@@ -15,7 +18,7 @@ export class DeviceReadings {
   /** Why there are none, or not all. */
   fault = '';
   loading = true;
-  /** There were more than are shown. */
+  /** There may be more than are shown. */
   cut = false;
   readonly #connection: Connection;
   readonly #device: string;
@@ -76,6 +79,7 @@ export class DeviceReadings {
     this.#changed();
     const pages: (readonly DecodedReading[])[] = [];
     let count = 0;
+    let searches = 0;
     let before: number | undefined;
     try {
       do {
@@ -88,18 +92,25 @@ export class DeviceReadings {
         if (round !== this.#round) return false;
         pages.unshift(page.readings);
         count += page.readings.length;
+        searches += 1;
         before = page.before;
-      } while (before !== undefined && count < MAX_READINGS);
+        this.#rebuild(pages);
+      } while (before !== undefined && count < MAX_READINGS && searches < MAX_SEARCHES);
     } catch (error) {
       if (round !== this.#round) return false;
       this.#failed(error);
     }
-    this.series = new SeriesBuilder();
-    this.latest = [];
     this.cut = before !== undefined;
-    for (const page of pages) for (const reading of page) this.#add(reading);
     this.loading = false;
     return true;
+  }
+
+  /** The newest come first; what is older goes before them. */
+  #rebuild(pages: readonly (readonly DecodedReading[])[]): void {
+    this.series = new SeriesBuilder();
+    this.latest = [];
+    for (const page of pages) for (const reading of page) this.#add(reading);
+    this.#changed();
   }
 
   #add(reading: DecodedReading): void {

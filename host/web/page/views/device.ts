@@ -137,7 +137,7 @@ export class DeviceView implements View {
             : all.length === 0
               ? 'Nothing here can be plotted.'
               : cut
-                ? 'There were more readings than a plot can show: these are the last ones.'
+                ? 'There is more in the journal than is shown here: these are the last readings.'
                 : '';
     setText(this.#state, text);
     show(this.#state, text !== '');

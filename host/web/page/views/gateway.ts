@@ -59,7 +59,7 @@ export class GatewayView implements View {
 }
 
 function runningFacts(status: FleetStatus): FactList {
-  const { clock, keyring, health } = status;
+  const { clock, keyring, health, handover } = status;
   const parts = Object.entries(health?.parts ?? {}).map(
     ([name, { ok }]) => `${name} ${ok ? 'works' : 'does not work'}`,
   );
@@ -71,6 +71,11 @@ function runningFacts(status: FleetStatus): FactList {
     ['Process', String(status.pid)],
     ['Started', timeText(status.startedAt)],
     ['Running for', durationText(status.uptimeMs)],
+    [
+      'Restored',
+      handover &&
+        `${timeText(handover.restoredAt)}, with what ${handover.from} had at ${timeText(handover.backupAt)}`,
+    ],
     ['Health', parts.join(', ')],
     [
       'Its clock',
