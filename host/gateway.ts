@@ -10,7 +10,7 @@ import { nodeStatus } from './control/node-status.js';
 import { Observations, type WriteCounts } from './control/observations.js';
 import { PublishedStatus } from './control/published-status.js';
 import { ControlServer } from './control/server.js';
-import type { HealthStatus, NodeStatus } from './control/status.js';
+import type { HealthStatus, NodeStatus, ProcessStatus } from './control/status.js';
 import type { Fault } from './fault.js';
 import { Health, watched } from './health.js';
 import { Intake } from './intake/intake.js';
@@ -59,6 +59,7 @@ export interface GatewayFacts {
   readonly version: string;
   readonly runtime: string;
   readonly pid: number;
+  readonly process?: () => ProcessStatus;
   /** What a write to the disk may take before it counts as hanging; 30 s. */
   readonly hangMs?: number;
 }
@@ -227,6 +228,7 @@ export class Gateway {
     const { clock, keyring, logControl } = this.#ports;
     return nodeStatus({
       ...this.#facts,
+      process: this.#facts.process?.(),
       config: this.#config,
       startedAt: this.#startedAt,
       uptimeMs: clock.monotonic() - this.#startedMs,

@@ -12,6 +12,7 @@ import {
   MAX_DEVICES,
   MAX_LINKS,
   type NodeStatus,
+  type ProcessStatus,
   type WriteStatus,
 } from './status.js';
 
@@ -38,6 +39,7 @@ export interface StatusParts {
   readonly version: string;
   readonly runtime: string;
   readonly pid: number;
+  readonly process?: ProcessStatus | undefined;
   readonly config: Config;
   readonly startedAt: number;
   readonly uptimeMs: number;
@@ -60,6 +62,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
     version: parts.version,
     runtime: parts.runtime,
     pid: parts.pid,
+    ...(parts.process && { process: parts.process }),
     site: config.site,
     gateway: config.gateway,
     configFile: config.file,

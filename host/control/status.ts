@@ -14,6 +14,8 @@ export interface NodeStatus {
   readonly handover?: HandoverStatus;
   readonly startedAt: number;
   readonly uptimeMs: number;
+  /** What it takes of the machine; absent where nobody tells. */
+  readonly process?: ProcessStatus;
   /** Whether it does its work; absent where nobody watches over it. */
   readonly health?: HealthStatus;
   readonly clock: ClockStatus;
@@ -34,6 +36,14 @@ export interface NodeStatus {
   readonly counters: Readonly<Record<string, number>>;
   /** The least that is logged; absent where the log has no level that could be set. */
   readonly log?: { readonly level: 'debug' | 'info' | 'warn' | 'error' };
+}
+
+export interface ProcessStatus {
+  /** Memory, and how much of it JavaScript's objects fill. */
+  readonly residentBytes: number;
+  readonly heapBytes: number;
+  /** Of all cores, since it began. */
+  readonly cpuSeconds: number;
 }
 
 export type HealthPart = 'intake' | 'journal' | 'uplink';

@@ -1,6 +1,6 @@
 /** The gateway itself, its clock, its keyring, and what comes in. */
 import type { LinkStatus } from '../control/status.js';
-import { counters, type Family, flag, gauge, labelValue, seconds } from './family.js';
+import { counter, counters, type Family, flag, gauge, labelValue, seconds } from './family.js';
 
 /** Serial ports are as many as the configuration has; the other links come and go under any name. */
 function serial(name: string, help: string, value: (link: LinkStatus) => number | undefined): Family {
@@ -30,6 +30,22 @@ export const GATEWAY: readonly Family[] = [
   },
   gauge('sovereign_gateway_uptime_seconds', 'How long the gateway has been running.', status =>
     seconds(status.uptimeMs),
+  ),
+  // Named as every process of Prometheus' world names them.
+  gauge(
+    'process_resident_memory_bytes',
+    'Memory that the gateway takes.',
+    status => status.process?.residentBytes,
+  ),
+  gauge(
+    'nodejs_heap_size_used_bytes',
+    'Memory that its JavaScript objects fill.',
+    status => status.process?.heapBytes,
+  ),
+  counter(
+    'process_cpu_seconds_total',
+    'Time of all processor cores that the gateway has taken.',
+    status => status.process?.cpuSeconds,
   ),
   gauge(
     'sovereign_handover_timestamp_seconds',

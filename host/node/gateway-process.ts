@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type BrokerAccess, readBrokerAccess } from '../config/load.js';
 import type { Config, MqttLinkConfig } from '../config.js';
 import type { LogBook } from '../control/log-book.js';
+import type { ProcessStatus } from '../control/status.js';
 import { Fault, systemCode } from '../fault.js';
 import { Gateway } from '../gateway.js';
 import { KeyringWatch } from '../keyring/watch.js';
@@ -92,6 +93,7 @@ export async function startGateway(
         version,
         runtime: `node ${process.version}`,
         pid: process.pid,
+        process: processStatus,
         ...(hangMs !== undefined && { hangMs }),
       },
       {
@@ -167,4 +169,10 @@ async function makeDataDirectory(directory: string): Promise<void> {
       error,
     );
   }
+}
+
+function processStatus(): ProcessStatus {
+  const { rss, heapUsed } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  return { residentBytes: rss, heapBytes: heapUsed, cpuSeconds: (user + system) / 1e6 };
 }

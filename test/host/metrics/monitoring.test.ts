@@ -60,7 +60,7 @@ async function queries(): Promise<{ title: string; expr: string }[]> {
   return found;
 }
 
-const named = (expr: string) => [...new Set(expr.match(/\bsovereign_\w+/g) ?? [])];
+const named = (expr: string) => [...new Set(expr.match(/\b(sovereign|process|nodejs)_\w+/g) ?? [])];
 
 function promtool(program: string, args: readonly string[], input = ''): Promise<string> {
   return new Promise(resolve => {
@@ -193,7 +193,7 @@ test('a real gateway, scraped by a real Prometheus: every panel shows something'
   );
   const scraped = await text();
   t.is(await promtool(check, ['check', 'metrics'], scraped), '');
-  const names = new Set(scraped.match(/^sovereign_\w+/gm));
+  const names = new Set(scraped.match(/^[a-z]+_\w+/gm));
   const known = new Set(families(1).map(({ name }) => name));
   t.deepEqual(
     [...names].filter(name => !known.has(name)),

@@ -32,6 +32,7 @@ const full: NodeStatus = {
     { name: 'tcp:192.0.2.8', devices: [] },
   ],
   linkCount: 5,
+  process: { residentBytes: 90_000_000, heapBytes: 30_000_000, cpuSeconds: 1.5 },
   deviceCount: 3,
   devices: [
     device(1, {
@@ -106,6 +107,7 @@ test('every metric is told of a gateway that has it, and promtool finds nothing 
   t.deepEqual([...names].sort(), told.map(({ name }) => name).sort());
   const expected: Record<string, number> = {
     sovereign_gateway_uptime_seconds: 61,
+    process_cpu_seconds_total: 1.5,
     sovereign_clock_synchronised: 0,
     sovereign_keyring_faulty: 1,
     'sovereign_part_working{part="journal"}': 0,
