@@ -30,7 +30,7 @@ export async function accessCode(path: string, what: 'read' | 'read-write'): Pro
 }
 
 /**
- * The same for another user, with all his groups, which takes root; for oneself when no user is given.
+ * The same for another user, with all his groups, which takes root; for ourselves when no user is given.
  * @returns '' or the system's code
  */
 export async function accessCodeAs(
@@ -39,7 +39,7 @@ export async function accessCodeAs(
   what: 'read' | 'read-write',
 ): Promise<string> {
   const own = await accessCode(path, what);
-  if (user === undefined || own !== '') return own;
+  if (user === undefined || user === userName() || own !== '') return own;
   const test = what === 'read' ? 'test -r "$1"' : 'test -r "$1" -a -w "$1"';
   const allowed = await programOutput('runuser', ['-u', user, '--', 'sh', '-c', test, 'sh', path]);
   return allowed === undefined ? 'EACCES' : '';

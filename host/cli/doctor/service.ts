@@ -35,9 +35,10 @@ export async function serviceOf({ file }: Config): Promise<Service | undefined> 
   return { state, result, restarts: Number(restarts) || 0, user: user || 'root' };
 }
 
-/** Whom permissions are looked at for: the user of the service where root asks, who himself may do everything. */
+/** Whom permissions are looked at for: the user of the service, where we are him or root, who himself may do everything. */
 export function userOf(service: Service | undefined): string | undefined {
-  return isRoot && service !== undefined && service.user !== 'root' ? service.user : undefined;
+  if (service === undefined || service.user === 'root') return undefined;
+  return isRoot || service.user === userName() ? service.user : undefined;
 }
 
 /** What the gateway of this configuration answers; a Fault when it does not. */
