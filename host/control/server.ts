@@ -1,7 +1,7 @@
 /** Answers over the control socket. Whatever a client does costs at most its connection. */
 import type { Clock, Link, LinkHandler, LinkSource, Log, Timer } from '../ports.js';
 import { BoundedStream } from './bounded-stream.js';
-import { type ControlHandlers, isStream, type StreamRequest } from './calls.js';
+import { type ControlAnswer, type ControlHandlers, isStream, type StreamRequest } from './calls.js';
 import { openStream, perform } from './perform.js';
 import {
   encodeMessage,
@@ -23,6 +23,14 @@ const IDLE_MS = 10_000;
 /** Requests of one client that wait for their answers; more are not what a client of ours sends. */
 const MAX_WAITING = 64;
 
+/** Of the connections that the socket takes, some stay for those who ask. */
+const MAX_STREAMS = 12;
+const TOO_MANY_STREAMS: ControlAnswer = {
+  ok: false,
+  code: 'busy',
+  message: `${MAX_STREAMS} others follow already`,
+  remedy: 'end one of them: sovereign tail, sovereign log follow',
+};
 const AFTER_STREAM = 'a request after that for a stream';
 
 export class ControlServer {
@@ -38,10 +46,17 @@ export class ControlServer {
   /** @throws Fault when the socket can't be made */
   start(): Promise<void> {
     return this.#ports.source.start(link => {
-      const client = new Client(this.#ports, this.#handlers, link, () => this.#clients.delete(client));
+      const client = new Client(this.#ports, this.#handlers, link, {
+        gone: () => this.#clients.delete(client),
+        mayStream: () => this.#streams < MAX_STREAMS,
+      });
       this.#clients.add(client);
       return client;
     });
+  }
+
+  get #streams(): number {
+    return [...this.#clients].filter(({ streams }) => streams).length;
   }
 
   stop(): Promise<void> {
@@ -50,11 +65,17 @@ export class ControlServer {
   }
 }
 
+/** What one client has to do with the others. */
+interface Others {
+  gone(): void;
+  mayStream(): boolean;
+}
+
 class Client implements LinkHandler {
   readonly #ports: ControlPorts;
   readonly #handlers: ControlHandlers;
   readonly #link: Link;
-  readonly #ended: () => void;
+  readonly #others: Others;
   readonly #decoder = new MessageDecoder(MAX_REQUEST_BYTES, text => this.#request(text));
   #timer: Timer | undefined;
   #answering: Promise<void> = Promise.resolve();
@@ -62,12 +83,17 @@ class Client implements LinkHandler {
   #stream: { readonly to: BoundedStream<unknown>; readonly stop: () => void } | undefined;
   #closed = false;
 
-  constructor(ports: ControlPorts, handlers: ControlHandlers, link: Link, ended: () => void) {
+  constructor(ports: ControlPorts, handlers: ControlHandlers, link: Link, others: Others) {
     this.#ports = ports;
     this.#handlers = handlers;
     this.#link = link;
-    this.#ended = ended;
+    this.#others = others;
     this.#expect();
+  }
+
+  /** Its connection has become a stream's. */
+  get streams(): boolean {
+    return this.#stream !== undefined;
   }
 
   data(bytes: Uint8Array): void {
@@ -82,7 +108,7 @@ class Client implements LinkHandler {
 
   closed(): void {
     this.#closed = true;
-    this.#ended();
+    this.#others.gone();
     this.#timer?.cancel();
     this.#stream?.to.stop();
     this.#stream?.stop();
@@ -126,7 +152,9 @@ class Client implements LinkHandler {
       },
       send: message => link.send(encodeMessage(message)),
     });
-    const { answer, begin } = openStream(this.#handlers, request, this.#ports.log);
+    const { answer, begin } = this.#others.mayStream()
+      ? openStream(this.#handlers, request, this.#ports.log)
+      : { answer: TOO_MANY_STREAMS };
     link.send(encodeMessage(answer));
     if (begin !== undefined) {
       this.#stream = { to, stop: begin(to) };

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { register as init } from '../../../host/cli/init.js';
 import { CONTROL_SOCKET } from '../../../host/cli/ask.js';
+import { register as init } from '../../../host/cli/init.js';
 import { register } from '../../../host/cli/status.js';
 import { ControlServer } from '../../../host/control/server.js';
 import type { NodeStatus } from '../../../host/control/status.js';
@@ -124,6 +124,34 @@ test('people read what is wrong, and nothing from outside moves their cursor', a
   ])
     t.regex(out, pattern);
   t.false(out.includes('\u001b'));
+});
+
+test('how large, how old, how worn, how fast; what is paused and what is unwell', async t => {
+  const uplink = { ...busy.uplink!, state: 'online' as const, paused: true, inFlight: 3 };
+  const status: NodeStatus = {
+    ...busy,
+    health: {
+      ok: false,
+      parts: { intake: { ok: true }, journal: { ok: false, fault: 'hangs \u001b[2J' }, uplink: { ok: true } },
+    },
+    deviceCount: 5000,
+    journal: {
+      ...busy.journal,
+      bytes: 5 * 1024 ** 2,
+      oldestAt: busy.clock.at - 3 * 86_400_000,
+      writes: { source: 'device', bytes: 1e9, bytesPerDay: 2 * 1024 ** 3, seconds: 7200, years: 12.5 },
+    },
+    uplink: { ...uplink, backlog: 19, ratePerSecond: 2.5, drainedInSeconds: 8 },
+  };
+  const { out, err } = await (await setUp(t, status))();
+  for (const pattern of [
+    /health {5}journal: hangs \\u001b/,
+    /5\.0 MiB in about 1019 entries, the oldest 3 d 0 h old/,
+    /2\.0 GiB a day written to its disk, measured over 2 h 0 min: 12\.5 years until its endurance is used up/,
+    /paused, online to .*, 19 offsets behind at 2\.5 a second, about 8\.0 s to go, 1000 published, 3 of 1000 in flight/,
+  ])
+    t.regex(out, pattern);
+  t.regex(err, /4998 more/);
 });
 
 test('a gateway that has heard nothing', async t => {

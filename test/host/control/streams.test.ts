@@ -198,6 +198,18 @@ test('a request on a connection that a stream has ends it', async t => {
   t.is(sinks.size, 0);
 });
 
+test('those who follow leave room for those who ask', async t => {
+  const { sinks, tail } = tapped();
+  const { path } = await serve(t, { tail });
+  const reader = { item: async () => {}, lost: async () => {} };
+  const follow = () => followGateway(ports, path, 'tail', {}, reader, NEVER);
+  const following = Array.from({ length: 12 }, () => follow().catch(() => {}));
+  await until(() => sinks.size === 12);
+  await t.throwsAsync(follow(), { code: 'busy' });
+  await callGateway(ports, path, 'status', {});
+  t.is(following.length, sinks.size);
+});
+
 test('so does one that comes together with that for the stream', async t => {
   const { sinks, tail } = tapped();
   const { path } = await serve(t, { tail });
