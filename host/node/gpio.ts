@@ -215,16 +215,19 @@ const FileInput = {
     return {
       read: () => readFileSync(value, 'utf8').trim() === '1',
       watch: listener => {
-        let last: string | undefined;
-        timer = setInterval(() => {
-          let level = '';
+        const look = () => {
           try {
-            level = readFileSync(value, 'utf8');
+            return readFileSync(value, 'utf8');
           } catch {
-            // whoever is told will find out
+            return ''; // whoever is told will find out
           }
-          if (level !== last) listener();
+        };
+        let last = look();
+        timer = setInterval(() => {
+          const level = look();
+          if (level === last) return;
           last = level;
+          listener();
         }, POLL_MS);
       },
       close: () => {
