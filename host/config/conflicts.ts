@@ -26,6 +26,8 @@ export function conflicts(raw: unknown): Conflict[] {
     gateway: 'x',
     links: { tcp: {}, sdk: {} },
     uplink: { broker: 'mqtt://x' },
+    web: {},
+    metrics: {},
   });
 
   const tcp = ['links', 'tcp'];
@@ -36,11 +38,15 @@ export function conflicts(raw: unknown): Conflict[] {
     pending > connections,
     `maxUnauthenticated (${pending}) must not be above maxConnections (${connections})`,
   );
+  const addressOf = (section: Path) => {
+    const listen = [...section, 'listen'];
+    return valueAt(raw, listen) ?? (has(section) ? valueAt(defaults, listen) : undefined);
+  };
   for (const [index, listener] of LISTENERS.entries()) {
-    const address = valueAt(raw, [...listener, 'listen']);
-    const taken = LISTENERS.slice(0, index).find(other => valueAt(raw, [...other, 'listen']) === address);
+    const address = addressOf(listener);
+    const taken = LISTENERS.slice(0, index).find(other => addressOf(other) === address);
     check(
-      [...listener, 'listen'],
+      has([...listener, 'listen']) ? [...listener, 'listen'] : listener,
       address !== undefined && taken !== undefined && !String(address).endsWith(':0'),
       `must differ from ${pathText([...(taken ?? []), 'listen'])}; give each listener a port of its own`,
     );

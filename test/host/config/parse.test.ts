@@ -16,6 +16,14 @@ function problems(text: string): string[] {
   return [];
 }
 
+test('metrics are off unless asked for, and on loopback when they are', t => {
+  t.is(parseConfig(MINIMAL, '/c/config.yaml').metrics, undefined);
+  t.deepEqual(parseConfig(`${MINIMAL}metrics: {}`, '/c/config.yaml').metrics, {
+    listen: { host: '127.0.0.1', port: 9090 },
+    maxDevices: 1000,
+  });
+});
+
 test('a minimal file gets the defaults, with paths relative to it', t => {
   const config = parseConfig(MINIMAL, FILE);
   t.is(config.file, FILE);
@@ -118,6 +126,21 @@ const single: Record<string, [text: string, line: number, pattern: RegExp]> = {
     `${MINIMAL}links:\n  tcp: { listen: 'a:1' }\n  sdk: { listen: 'a:1' }`,
     5,
     /must differ/,
+  ],
+  'metrics where the page is': [
+    `${MINIMAL}web: { listen: '127.0.0.1:9090' }\nmetrics: { listen: '127.0.0.1:9090' }`,
+    4,
+    /metrics\.listen: must differ from web\.listen/,
+  ],
+  'metrics where the page is by default': [
+    `${MINIMAL}web: {}\nmetrics: { listen: '127.0.0.1:8480' }`,
+    4,
+    /metrics\.listen: must differ from web\.listen/,
+  ],
+  'more devices in the metrics than a status has': [
+    `${MINIMAL}metrics: { maxDevices: 4097 }`,
+    3,
+    /metrics\.maxDevices: expected a whole number from 0 to 4096 devices, got 4097/,
   ],
   'more unauthenticated than connections': [
     `${MINIMAL}links:\n  tcp:\n    maxConnections: 10\n`,
