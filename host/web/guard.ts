@@ -24,7 +24,9 @@ export class Guard {
   /** Whether a request means this machine. Addresses always do: nobody can make them resolve to another. */
   isOurs(request: HttpRequest): boolean {
     const name = HOST.exec(request.host)?.[1];
-    return name !== undefined && (ADDRESS.test(name) || this.#names.has(name));
+    // No browser is at what is no URL, such as an address with a number above 255.
+    if (name === undefined || !URL.canParse(`http://${request.host}/`)) return false;
+    return ADDRESS.test(name) || this.#names.has(name);
   }
 
   /** Whether our own page asks, as the browser tells it. */

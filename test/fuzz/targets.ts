@@ -14,6 +14,7 @@ import { sdk } from './sdk.js';
 import { sdkLink } from './sdk-link.js';
 import { state } from './state.js';
 import { uplink } from './uplink.js';
+import { web } from './web.js';
 
 /** Everything that reads bytes which somebody else may have made or damaged. */
 export const targets: readonly Target[] = [
@@ -30,6 +31,7 @@ export const targets: readonly Target[] = [
   state,
   uplink,
   control,
+  web,
   keyrings,
   config,
 ];

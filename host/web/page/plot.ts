@@ -162,7 +162,7 @@ export class TimePlot {
       if (value < low) low = value;
       if (value > high) high = value;
     }
-    const between = low === high ? '' : `${text(low)} to ${text(high)}`;
+    const between = low === high ? '' : `${switched ? text(low) : valueText(low)} to ${text(high)}`;
     setText(
       this.#range,
       index === undefined || pointed == null ? between : timeText(this.#times[index]! * 1000),

@@ -145,6 +145,8 @@ export class FleetView implements View {
     if (status === undefined) return;
     this.#drawTiles(status, [...devices.values()]);
     this.#concerns.set([...gatewayConcerns(status), ...fleetConcerns(devices.values())].sort(badFirst));
+    // Of nothing, nothing is said.
+    show(this.#concerns.element, devices.size > 0 || gatewayConcerns(status).length > 0);
     const wanted = FILTER_TESTS[this.#filter];
     const found = [...devices.values()]
       .filter(device => wanted(device) && this.#matches(device))
