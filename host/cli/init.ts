@@ -132,6 +132,16 @@ uplink:
   # order: oldest-first           # live-first: while a backlog drains, what comes in now goes before it
   # batch: false                  # drain a backlog many readings a message, on sovereign/1/SITE/batch/GATEWAY
 
+# Shows every device and its readings in Home Assistant (2024.11 or later) that uses the same broker, with no setup there.
+# Take it out again, and what was shown goes at the next start.
+# homeAssistant: { prefix: homeassistant }   # as Home Assistant has it in the options of its MQTT integration
+
+# On the GPIO lines of a Raspberry Pi (BCM numbers), for example:
+# panel:
+#   led: { gpio: 17, activeLow: false }      # steady: all is well; slow: kept but not published; fast: can't be kept
+#   enclosure: { gpio: 27, openWhen: high, debounceMs: 50 }   # a switch; the gateway seals what it says, as a device
+#   chip: pinctrl-rp1                        # the label of the GPIO chip, if it is not found by itself
+
 # What the sources of a device are told, by its name or id; what is absent is as its board has it. For example:
 # devices:
 #   probe:

@@ -35,14 +35,20 @@ test('what is commented out is true: uncommented, it is taken and shows the defa
   const full = parseConfig(settings, file);
   const plain = parseConfig(text, file);
   t.is(full.links.serial[0].baud, 115_200);
+  t.deepEqual(full.homeAssistant, { prefix: 'homeassistant' });
+  t.deepEqual(Object.keys(full.panel ?? {}).sort(), ['chip', 'enclosure', 'led']);
   t.deepEqual(
     {
       ...full,
       devices: plain.devices,
+      homeAssistant: undefined,
+      panel: undefined,
       links: { ...full.links, serial: [], mqtt: undefined, sdk: undefined },
     },
     {
       ...plain,
+      homeAssistant: undefined,
+      panel: undefined,
       links: { ...plain.links, mqtt: undefined, sdk: undefined },
     },
   );

@@ -35,6 +35,34 @@ test('a minimal file gets the defaults, with paths relative to it', t => {
   t.is(config.log.level, 'info');
 });
 
+test('Home Assistant needs an uplink with readings that people can read; the panel, two lines', t => {
+  const uplink = 'uplink: { broker: mqtt://127.0.0.1:1883 }\n';
+  const config = parseConfig(
+    `${MINIMAL}${uplink}homeAssistant: {}\npanel: { led: { gpio: 17 }, enclosure: { gpio: 27, openWhen: low } }\n`,
+    FILE,
+  );
+  t.deepEqual(config.homeAssistant, { prefix: 'homeassistant' });
+  t.deepEqual(config.panel, {
+    led: { gpio: 17, activeLow: false },
+    enclosure: { gpio: 27, openWhen: 'low', debounceMs: 50 },
+  });
+  t.deepEqual(problems(`${MINIMAL}homeAssistant: { prefix: ha/home }\n`), [
+    `${FILE}:3: homeAssistant: needs an uplink to Home Assistant’s broker`,
+  ]);
+  t.deepEqual(problems(`${MINIMAL}uplink: { broker: mqtt://b, readingTopic: false }\nhomeAssistant: {}\n`), [
+    `${FILE}:4: homeAssistant: publishes readings that people can read, which uplink.readingTopic: false turns off; remove one of the two`,
+  ]);
+  t.deepEqual(problems(`${MINIMAL}${uplink}homeAssistant: { prefix: 'a/#' }\n`), [
+    `${FILE}:4: homeAssistant.prefix: expected a topic without wildcards, such as homeassistant, got "a/#"`,
+  ]);
+  t.deepEqual(problems(`${MINIMAL}panel: { led: { gpio: 17 }, enclosure: { gpio: 17 } }\n`), [
+    `${FILE}:3: panel.enclosure.gpio: must differ from panel.led.gpio; a line is an output or an input`,
+  ]);
+  t.deepEqual(problems(`${MINIMAL}panel: { led: { gpio: GPIO17 } }\n`), [
+    `${FILE}:3: panel.led.gpio: expected a whole number from 0 to 1023 (a line of the GPIO chip: the BCM number on a Raspberry Pi), got "GPIO17"`,
+  ]);
+});
+
 test('a full file', t => {
   const config = parseConfig(
     `${MINIMAL}data: /var/lib/sovereign
