@@ -157,8 +157,9 @@ function record(value: unknown, member: string): Record<string, unknown> {
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isOffset = (value: unknown): value is number => isWhole(value) && value <= MAX_OFFSET;
 const isName = (value: unknown): value is string => typeof value === 'string' && GATEWAY_NAME.test(value);
+/** Absolute, and nothing in it leads back up. */
 const isPath = (value: unknown): value is string =>
-  typeof value === 'string' && /^\/[^\0]{0,4095}$/.test(value);
+  typeof value === 'string' && /^\/[^\0]{0,4095}$/.test(value) && !/\/\.{1,2}(\/|$)/.test(value);
 const isId = (value: unknown) => typeof value === 'string' && /^[0-9a-f]{16}$/.test(value);
 
 function isRow(row: unknown): row is PositionRow {

@@ -180,10 +180,13 @@ async function goOnIn(
   const offset = await goOn(ports, journal, place, said);
   for (const [name, { offset: passed, ranges }] of Object.entries(old.cursors)) {
     const cursor = await Cursor.open(storage, join(staging, 'cursors'), name);
-    // All that was there was published, or is not here to be published.
-    if (!kept || passed >= old.durableOffset) await cursor.save(offset);
-    else await cursor.save(passed, ranges);
-    await cursor.close();
+    try {
+      // All that was there was published, or is not here to be published.
+      if (!kept || passed >= old.durableOffset) await cursor.save(offset);
+      else await cursor.save(passed, ranges);
+    } finally {
+      await cursor.close();
+    }
   }
   const hop: Hop = { ...said, restoredAt: clock.now(), next: old.nextOffset, offset };
   await ports.files.replace(join(staging, HANDOVER_FILE), encodeHops([...hops, hop]));
@@ -248,7 +251,7 @@ class Aside {
   async look(paths: readonly string[]): Promise<void> {
     const { storage } = this.#ports;
     for (const path of paths) {
-      const there = (await storage.list(dirname(path)).catch((): string[] => [])).includes(basename(path));
+      const there = (await storage.list(dirname(path))).includes(basename(path));
       if (there && !this.#found.includes(path)) this.#found.push(path);
     }
     if (this.#found.length === 0 || this.#options.replace) return;
