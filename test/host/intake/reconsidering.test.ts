@@ -1,6 +1,7 @@
 import test from 'ava';
 import { quarantineCalls } from '../../../host/control/quarantine.js';
 import { identity, Rig } from './rig.js';
+import { Sensor } from './sdk-sensor.js';
 
 /** A rig whose quarantine holds what a device sent that the keyring did not have. */
 async function refused(t: Parameters<typeof Rig.start>[0], count: number) {
@@ -9,6 +10,11 @@ async function refused(t: Parameters<typeof Rig.start>[0], count: number) {
   const rig = await Rig.start(t, []);
   const { peer } = rig.connect(device);
   peer.readings(sealed);
+  return { device, sealed, rig, peer, ...(await kept(rig)) };
+}
+
+/** What is in quarantine, oldest first, and how to release it. */
+async function kept(rig: Rig) {
   const { intake, keyring } = rig;
   const calls = quarantineCalls({
     quarantine: intake.quarantine,
@@ -30,7 +36,7 @@ async function refused(t: Parameters<typeof Rig.start>[0], count: number) {
     }
     return answer;
   };
-  return { device, sealed, rig, peer, calls, ids, release };
+  return { calls, ids, release };
 }
 
 test('a gate that still refuses leaves everything as it is, and adds nothing to the quarantine', async t => {
@@ -87,6 +93,32 @@ test('what contradicts the journal becomes evidence', async t => {
   t.like(await release(ids[1]), { outcome: 'evidence', epoch: 1, seq: 1 });
   t.is(rig.intake.status().evidence.stored, 1);
   t.deepEqual(rig.story(), ['1/0', '1/1']);
+});
+
+test('frames of sovereign-sdk sensors have their own gates, and the same chance', async t => {
+  const sensor = new Sensor('noëud-1');
+  const rig = await Rig.start(t, []);
+  const link = rig.sdk.connect('sdk:192.0.2.9');
+  link.handler!.data(Buffer.from([1, 2, 4].map(sequence => `${sensor.frame(sequence)}\n`).join('')));
+  const { calls, ids, release } = await kept(rig);
+  t.is(ids.length, 3);
+  t.like(await release(ids[0]), { outcome: 'refused', reason: 'unknown-device' });
+  t.is((await calls['quarantine-list']({})).items.length, 3);
+  rig.useKeyring([sensor.entry()]);
+  t.is((await calls['quarantine-show']({ id: ids[0] })).now, '');
+  const place = (seq: number) => ({ device: sensor.id, epoch: 1, seq });
+  t.deepEqual(await release(ids[0]), { id: ids[0], outcome: 'journalled', ...place(1) });
+  t.deepEqual(await release(ids[0]), { id: ids[0], outcome: 'known', ...place(1) });
+  rig.stalled = true;
+  t.like(await release(ids[1]), { outcome: 'busy' });
+  rig.stalled = false;
+  t.like(await release(ids[1]), { outcome: 'journalled' });
+  t.like(await release(ids[2]), { outcome: 'journalled', ...place(4) });
+  t.deepEqual(rig.story(), ['1/1', '1/2', 'gap 1/3..1/4', '1/4']);
+  link.handler!.data(Buffer.from(`${sensor.frame(1, 7)}\n`));
+  const after = await kept(rig);
+  t.like(await after.release(after.ids.at(-1)!), { outcome: 'refused', reason: 'sequence-reset' });
+  t.is((await after.calls['quarantine-list']({})).items.length, 4);
 });
 
 test('bytes that are no reading stay what they are', async t => {
