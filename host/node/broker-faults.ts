@@ -31,9 +31,9 @@ const CREDENTIALS = new Set([4, 5, 134, 135]);
 const PROTOCOL = new Set([1, 132]);
 const CLIENT_ID = new Set([2, 133]);
 
-/** Whether the broker has ended the connection without saying why. */
+/** Whether the broker has ended the connection and we know not why: what it said may have met us while we spoke. */
 export function silent(cause: unknown): boolean {
-  return cause === undefined || ['ECONNRESET', 'EPIPE'].includes(systemCode(cause));
+  return cause === undefined || ['ECONNRESET', 'EPIPE', 'EPROTO'].includes(systemCode(cause));
 }
 
 /** What to tell the user about a connection that did not come about. */

@@ -19,6 +19,8 @@ const UNKNOWN = new Set([
   'CERT_UNTRUSTED',
   'INVALID_CA',
 ]);
+/** Alerts of a peer that wants another certificate than ours, or one at all; TLS 1.2 has no better word for that than a failure. */
+const OF_CERTIFICATE = /_ALERT_.*(CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)/;
 const PORTS: Readonly<Record<string, number>> = { 'mqtts:': 8883, 'wss:': 443 };
 /** A broker that has something against our certificate says so at once. */
 const LISTEN_MS = 2000;
@@ -126,7 +128,7 @@ export function tlsFault(options: BrokerOptions, cause: unknown, now = Date.now(
       `${name} answers, but not with TLS`,
       'TLS has a port of its own, mostly 8883; without TLS the URL begins with mqtt:// or ws://.',
     );
-  if (code.includes('_ALERT_')) return refusedFault(options, own, name, code, cause);
+  if (OF_CERTIFICATE.test(code)) return refusedFault(options, own, name, code, cause);
   return fault('broker-tls', `no TLS connection with ${name}: ${said}`, 'Check ca, cert and key.');
 }
 

@@ -1,5 +1,8 @@
 /** TLS with client certificates, against a real Mosquitto with an authority of its own. */
+import { spawn } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -112,6 +115,35 @@ test('what the broker has against our certificate is told, also where it ends th
   const tooMuch = await refused(t, plain.replace('mqtt:', 'mqtts:'), { ca: text });
   t.is(tooMuch.code, 'broker-unreachable');
   t.regex(tooMuch.remedy, /speaks TLS on this port/);
+});
+
+test('TLS 1.2 has other words for the same', async t => {
+  const ca = await authorities(t);
+  if (ca === undefined) return;
+  const text = await ca.own.text();
+  const { certFile, keyFile } = await ca.own.issue('broker');
+  const port = await freePort();
+  const files = ['-CAfile', ca.own.file, '-cert', certFile, '-key', keyFile];
+  const server = spawn(
+    'openssl',
+    ['s_server', '-tls1_2', '-Verify', '1', '-verify_return_error', '-accept', `${port}`, ...files],
+    { stdio: ['pipe', 'pipe', 'ignore'] }, // it ends with its input
+  );
+  t.teardown(() => void server.kill('SIGKILL'));
+  await new Promise(resolve => server.stdout.once('data', resolve)); // ACCEPT
+  const url = `mqtts://localhost:${port}`;
+  t.is((await refused(t, url, { ca: text })).code, 'broker-certificate-refused');
+  const late = await ca.own.issue('gateway', { from: new Date(Date.now() - 2 * DAY_MS) });
+  t.is((await refused(t, url, { ca: text, ...shown(late) })).code, 'broker-certificate-expired');
+});
+
+test('somebody who answers without TLS', async t => {
+  const server = createServer();
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const fault = await refused(t, `mqtts://127.0.0.1:${(server.address() as AddressInfo).port}`, {});
+  t.is(fault.code, 'broker-no-tls');
+  t.regex(fault.remedy, /8883/);
 });
 
 test('what is wrong with the broker’s certificate is told, each with its remedy', async t => {
