@@ -76,11 +76,13 @@ export class Cursor implements DurablePlace {
    */
   static async open(storage: Storage, directory: string, name: string): Promise<Cursor> {
     const paths: [string, string] = [`${directory}/${name}.a`, `${directory}/${name}.b`];
+    let first: StorageFile | undefined;
+    let second: StorageFile | undefined;
     try {
       await storage.ensureDirectory(directory);
       const present = new Set(await storage.list(directory));
-      const first = await openSlot(storage, paths[0], present.has(`${name}.a`)).catch(unlessDead);
-      const second = await openSlot(storage, paths[1], present.has(`${name}.b`)).catch(unlessDead);
+      first = await openSlot(storage, paths[0], present.has(`${name}.a`)).catch(unlessDead);
+      second = await openSlot(storage, paths[1], present.has(`${name}.b`)).catch(unlessDead);
       await storage.syncDirectory(directory);
       const a = first && (await readSlot(first));
       const b = second && (await readSlot(second));
@@ -93,6 +95,7 @@ export class Cursor implements DurablePlace {
       await cursor.save(slot.offset, slot.ranges).catch(() => undefined);
       return cursor;
     } catch (error) {
+      for (const file of [first, second]) await file?.close().catch(() => undefined);
       if (error instanceof Fault) throw error;
       throw new Fault(
         'cursor-unusable',
@@ -190,7 +193,11 @@ function unlessDead(error: unknown): undefined {
 
 async function openSlot(storage: Storage, path: string, present: boolean): Promise<StorageFile> {
   const file = await storage.open(path, present ? 'update' : 'create');
-  if ((await file.size()) >= SLOT_BYTES) return file;
+  const bytes = await file.size().catch(async error => {
+    await file.close().catch(() => undefined);
+    throw error;
+  });
+  if (bytes >= SLOT_BYTES) return file;
   // Take the space now. When there is none, saving fails until there is; the gateway starts all the same.
   await file
     .write(new Uint8Array(SLOT_BYTES).fill(0x20), 0)
