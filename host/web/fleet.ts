@@ -2,9 +2,10 @@
  * The fleet as the page shows it, told by changes: a thousand devices are half a megabyte, and most of that stays as it is
  * from one second to the next. Asked for once for all who look, and by nobody while nobody looks.
  */
-import type { CallHandlers, DeviceDetail } from '../control/calls.js';
+import type { ControlHandlers, DeviceDetail } from '../control/calls.js';
 import type { Clock, Log, Timer } from '../ports.js';
-import type { FleetChange, FleetDevice, FleetItem, FleetStatus, FleetValue } from './messages.js';
+import { LastValues } from './last-values.js';
+import type { FleetChange, FleetDevice, FleetItem, FleetStatus } from './messages.js';
 
 /** One who looks. */
 export interface FleetViewer {
@@ -19,36 +20,37 @@ const MAX_PERIOD_MS = 15_000;
 const REST = 30;
 /** A viewer with more than this unread is left out, and told everything once he has read it. */
 const MAX_PENDING_BYTES = 128 * 1024;
-const MAX_VALUES = 4;
-const MAX_VALUE_CHARS = 48;
+
+type FleetHandlers = Pick<ControlHandlers, 'status' | 'devices' | 'tail'>;
 
 export class FleetFeed {
   readonly #ports: { readonly clock: Clock; readonly log: Log };
-  readonly #handlers: Pick<CallHandlers, 'status' | 'devices'>;
+  readonly #handlers: FleetHandlers;
   /** Each with whether he knows the state as it was told last. */
   readonly #viewers = new Map<FleetViewer, { current: boolean }>();
   #status: FleetStatus | undefined;
   #devices: ReadonlyMap<string, FleetDevice> = new Map();
+  readonly #values: LastValues;
   #timer: Timer | undefined;
   #asking = false;
 
-  constructor(
-    ports: { readonly clock: Clock; readonly log: Log },
-    handlers: Pick<CallHandlers, 'status' | 'devices'>,
-  ) {
+  constructor(ports: { readonly clock: Clock; readonly log: Log }, handlers: FleetHandlers) {
     this.#ports = ports;
     this.#handlers = handlers;
+    this.#values = new LastValues(ports.clock, handlers.tail);
   }
 
   /** Tells him everything at once, and then what changes, until the function that it returns is called. */
   join(viewer: FleetViewer): () => void {
     const first = this.#viewers.size === 0;
     this.#viewers.set(viewer, { current: false });
+    if (first) this.#values.begin();
     if (first && !this.#asking) void this.#ask();
     else if (!first) this.#tell([], []);
     return () => {
       this.#viewers.delete(viewer);
       if (this.#viewers.size > 0) return;
+      this.#values.end();
       this.#timer?.cancel();
       this.#status = undefined;
       this.#devices = new Map();
@@ -76,9 +78,11 @@ export class FleetFeed {
     const before = this.#devices;
     const devices = new Map<string, FleetDevice>();
     const changes: FleetChange[] = [];
-    for (const detail of details) {
-      const was = before.get(detail.id);
-      const device = shown(detail, was);
+    for (const { last, ...status } of details) {
+      if (last !== undefined && !before.has(last.device)) this.#values.take(last);
+      const values = this.#values.of(status.id);
+      const was = before.get(status.id);
+      const device: FleetDevice = values.length === 0 ? status : { ...status, values };
       devices.set(device.id, device);
       const change = difference(was, device);
       if (change !== undefined) changes.push(change);
@@ -111,21 +115,6 @@ export class FleetFeed {
 
 const encode = (item: FleetItem) => JSON.stringify(item);
 
-/** A heartbeat says nothing about what is measured: the values before it stay. */
-function shown({ last, ...status }: DeviceDetail, was: FleetDevice | undefined): FleetDevice {
-  const values = last === undefined || last.kind !== undefined ? was?.values : readable(last.records);
-  return values === undefined || values.length === 0 ? status : { ...status, values };
-}
-
-function readable(records: NonNullable<DeviceDetail['last']>['records']): FleetValue[] {
-  return records
-    .filter(({ vd }) => vd === undefined)
-    .slice(0, MAX_VALUES)
-    .map(record =>
-      record.vs === undefined ? record : { ...record, vs: record.vs.slice(0, MAX_VALUE_CHARS) },
-    );
-}
-
 /** Of two states of one device; undefined when they are the same. */
 export function difference(was: FleetDevice | undefined, now: FleetDevice): FleetChange | undefined {
   if (was === undefined) return now;
@@ -136,8 +125,11 @@ export function difference(was: FleetDevice | undefined, now: FleetDevice): Flee
   return Object.keys(change).length === 0 ? undefined : { id: now.id, ...change };
 }
 
+/** Of plain values, as JSON has them. */
 function same(a: unknown, b: unknown): boolean {
-  return (
-    a === b || (typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b))
-  );
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every(key => same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]));
 }

@@ -222,3 +222,27 @@ test('whatever else a page sends costs its connection alone', async t => {
   for (let i = 0; i < 8; i++) t.true((await greedy.ask('tail')).ok);
   t.like(await greedy.ask('tail'), { ok: false, code: 'bad-request' });
 });
+
+test('readings that hold one record each add up to what a device measures', async t => {
+  const { standIn, open } = await served(t);
+  const device = standIn.addDevice({ id: '00000000000000b1' });
+  const page = await open();
+  await page.ask('fleet');
+  const values = () => {
+    const items = (page.told.get(page.last) ?? []).map(({ item }) => item as FleetItem);
+    return items.flatMap(({ devices }) => devices).at(-1)?.values;
+  };
+  await page.until(() => page.told.has(page.last));
+  standIn.measure(device, [{ n: 'supply', u: 'V', v: 3.3 }]);
+  standIn.measure(device, [{ n: 'door', vb: true }]);
+  standIn.measure(device, [{ n: 'uptime', v: 5 }], { kind: 'heartbeat' });
+  standIn.measure(device, [{ n: 'supply', u: 'V', v: 3.2 }]);
+  for (let i = 0; i < 9; i++) standIn.measure(device, [{ n: `more-${i}`, v: i }]);
+  await page.until(() => values()?.length === 4);
+  t.deepEqual(values(), [
+    { n: 'door', vb: true },
+    { n: 'more-0', v: 0 },
+    { n: 'more-1', v: 1 },
+    { n: 'supply', u: 'V', v: 3.2 },
+  ]);
+});

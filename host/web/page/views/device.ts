@@ -19,6 +19,8 @@ const SPAN_TEXTS: readonly (readonly [Span, string])[] = [
   ['24h', '24 h'],
   ['7d', '7 days'],
 ];
+/** The shortest time that is shown. */
+const MIN_SECONDS = 60;
 /** Not more often than this is anything drawn, however fast readings come. */
 const DRAW_MS = 250;
 const KINDS: Readonly<Record<NonNullable<DecodedReading['kind']>, string>> = {
@@ -124,9 +126,12 @@ export class DeviceView implements View {
   #drawReadings(): void {
     const { series, latest, fault, loading, cut } = this.#readings;
     const now = this.#context.fleet.now;
-    const window = [(now - SPANS[this.#span]) / 1000, now / 1000] as const;
-    series.forget(window[0]);
+    const since = (now - SPANS[this.#span]) / 1000;
+    series.forget(since);
     const all = series.all;
+    // What is known of a shorter time fills the plot.
+    const first = Math.min(now / 1000 - MIN_SECONDS, ...all.map(({ times }) => times[0]!));
+    const window = [Math.max(since, first), now / 1000] as const;
     const text =
       fault !== ''
         ? `Readings could not be fetched: ${fault}`
