@@ -32,7 +32,12 @@ test('a minimal file gets the defaults, with paths relative to it', t => {
   t.deepEqual(config.links, { serial: [] });
   t.is(config.uplink, undefined);
   t.is(config.journal.segmentBytes, 8 * 1024 * 1024);
-  t.is(config.log.level, 'info');
+  t.deepEqual(config.log, { level: 'info', format: 'auto' });
+  t.is(config.journal.enduranceBytes, undefined);
+  t.is(
+    parseConfig(`${MINIMAL}journal: { enduranceBytes: 32000000000000 }`, FILE).journal.enduranceBytes,
+    32e12,
+  );
 });
 
 test('Home Assistant needs an uplink with readings that people can read; the panel, two lines', t => {
@@ -181,6 +186,16 @@ const single: Record<string, [text: string, line: number, pattern: RegExp]> = {
     /maxPendingBytes .* must not be above segmentBytes/,
   ],
   'retention below two segments': [`${MINIMAL}journal: { retainBytes: 9000000 }`, 3, /at least twice/],
+  'an endurance that is none': [
+    `${MINIMAL}journal: { enduranceBytes: 30 }`,
+    3,
+    /enduranceBytes: expected a whole/,
+  ],
+  'a form of the log that there is not': [
+    `${MINIMAL}log: { format: xml }`,
+    3,
+    /expected one of auto, text, json/,
+  ],
   'quarantine parts above the whole': [`${MINIMAL}quarantine: { maxBytes: 5000000 }`, 3, /perReasonBytes/],
   'credentials in the URL': [`${MINIMAL}uplink: { broker: 'mqtt://me:pw@a' }`, 3, /passwordFile/],
   'TLS files without TLS': [`${MINIMAL}uplink: { broker: mqtt://a, ca: ca.pem }`, 3, /mqtts/],
