@@ -270,19 +270,7 @@ export class JournalCheck {
     const place = `${device}/${epoch}/${seq}`;
     let held = this.#held.get(name);
     if (held === undefined) {
-      held = {
-        key: name,
-        device,
-        epoch,
-        seq,
-        copies: 0,
-        highest: 0,
-        marked: false,
-        receipted: false,
-        published: false,
-        retired: false,
-        destroyed: false,
-      };
+      held = newlyHeld(name, line);
       this.#held.set(name, held);
       if (this.#places.has(place) && !this.damaged)
         this.#fail('one reading a place', `${name} beside ${this.#places.get(place)!.key}`);
@@ -293,7 +281,9 @@ export class JournalCheck {
       if (wrong !== '' && !this.damaged)
         this.#fail('readings of a device are in order, or a gap says why', wrong);
     }
-    held.copies++;
+    // What rots before it is known to be durable was never a copy.
+    if (segment.file.isDestroyed(at - 1, end)) held.destroyed = true;
+    else held.copies++;
     held.highest = Math.max(held.highest, offset);
     segment.lines.push({ at, end, offset, held });
     this.#cursor.line(offset, held);
@@ -393,6 +383,11 @@ export class JournalCheck {
       }
     };
   }
+}
+
+function newlyHeld(key: string, { device, epoch, seq }: ReadingLine): Held {
+  const not = { marked: false, receipted: false, published: false, retired: false, destroyed: false };
+  return { key, device, epoch, seq, copies: 0, highest: 0, ...not };
 }
 
 export function key(device: string, epoch: number, seq: number, tag8: string): string {
