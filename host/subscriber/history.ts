@@ -229,12 +229,24 @@ export class History {
 
   #notice(device: Device, id: string, top: Top, epoch: number, seq: number): void {
     const missing = device.sdk ? sdkGap(top, epoch, seq) : sealGap(top, epoch, seq);
-    if (missing === undefined) return;
-    const gap = { device: id, ...missing };
+    if (missing !== undefined) this.#miss(device, { device: id, ...missing });
+  }
+
+  #miss(device: Device, gap: Gap): void {
     device.gaps.push(gap);
-    this.#changed.add(id);
+    this.#changed.add(gap.device);
     this.#listener('noticed', gap);
     if (device.gaps.length > MAX_GAPS) this.#listener('forgotten', device.gaps.shift()!);
+  }
+
+  /** A late reading of a sovereign-sdk epoch, beyond what was thought its end: what lies between is missing too. */
+  #noticeTail(device: Device, id: string, epoch: number, seq: number): void {
+    const flat = device.epochs.get(epoch)!.had.flat();
+    const begin = flat.findIndex((from, i) => i % 2 === 0 && from === seq);
+    const first = Math.min(...device.epochs.keys()) === epoch ? seq : 1;
+    const fromSeq = begin > 0 ? flat[begin - 1] : first;
+    if (begin >= 0 && fromSeq < seq)
+      this.#miss(device, { device: id, fromEpoch: epoch, fromSeq, toEpoch: epoch, toSeq: seq });
   }
 
   /** Below everything that was had, where nothing is missed: from there on, something may be. */
@@ -249,6 +261,7 @@ export class History {
   #fill(device: Device, id: string, epoch: number, seq: number, final: boolean): void {
     const at = device.gaps.findIndex(gap => within(gap, epoch, seq));
     if (at < 0) {
+      if (device.sdk) this.#noticeTail(device, id, epoch, seq);
       this.#noticeBelow(device, id, epoch, seq, final);
       return;
     }

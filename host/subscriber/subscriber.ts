@@ -178,9 +178,10 @@ export class Subscriber {
     this.#finish?.();
   }
 
-  /** The keyring has other devices than before: held envelopes are looked at again. */
+  /** The keyring has other devices than before: held envelopes are looked at again, and what gateways hold is asked for. */
   keyringChanged(): void {
     this.#keyringChanged = true;
+    this.#repair.devicesChanged();
     this.#inbox.work();
   }
 

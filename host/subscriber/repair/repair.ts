@@ -119,7 +119,7 @@ export class Repair {
     this.#online = online;
     this.#open.clear();
     if (!online) return;
-    this.#tails.connected();
+    this.#tails.renew();
     const now = this.#clock.monotonic();
     let device = '';
     let dueAt = now;
@@ -130,6 +130,11 @@ export class Repair {
       for (const asked of watched.asked.values()) asked.nextAt = Math.min(asked.nextAt, watched.dueAt);
     }
     this.#wake(MIN_GRACE_MS);
+  }
+
+  /** There are devices that were not known before: gateways may hold what nobody has asked for. */
+  devicesChanged(): void {
+    this.#tails.renew();
   }
 
   /** A verified reading came. @param further than all before of its device */

@@ -1,8 +1,8 @@
 /**
  * Whether something came after the last reading had of a device. A lost tail shows no gap until the device's next reading,
- * which may take a day, so gateways are asked: after each connection, when a gateway that has published everything has
- * taken in more than we have heard, and now and then if it has taken in anything. Only for devices that are silent: those
- * that deliver show their gaps.
+ * which may take a day, so gateways are asked: after each connection, when the keyring knows new devices, when a gateway
+ * that has published everything has taken in more than we have heard, and now and then if it has taken in anything. Only
+ * for devices that are silent: those that deliver show their gaps.
  */
 
 import { compare, type FetchResult, type Place } from '../../uplink/fetch/format.js';
@@ -74,8 +74,8 @@ export class Tails {
     for (const { tails } of this.#rounds.values()) if (!tails.has(device)) tails.set(device, this.#tail(now));
   }
 
-  /** A new connection: the broker may have dropped something. */
-  connected(): void {
+  /** All are to be asked for: the broker may have dropped something at a new connection, or there are new devices. */
+  renew(): void {
     for (const round of this.#rounds.values()) round.wanted = true;
   }
 

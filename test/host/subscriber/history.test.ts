@@ -95,6 +95,22 @@ test('the tail of an epoch: lost without its final reading, whole with it', t =>
   );
 });
 
+test('a late reading of a sovereign-sdk epoch tells of those before it', t => {
+  const { events, past } = history();
+  const take = (epoch: number, seq: number) => past.take(DEVICE, epoch, seq, false, true);
+  take(1, 1);
+  take(2, 1);
+  take(4, 1); // nobody knows of an epoch 3
+  t.deepEqual(events, []);
+  take(1, 5);
+  take(3, 3);
+  t.deepEqual(events, ['noticed 1/2-1/5', 'noticed 3/1-3/3']);
+  take(1, 6);
+  t.is(events.length, 2);
+  for (const seq of [2, 3, 4]) take(1, seq);
+  t.is(events.at(-1), 'closed 1/4-1/5');
+});
+
 test('sovereign-sdk readings begin at 1 and end without a word', t => {
   const { events, past } = history();
   const take = (epoch: number, seq: number) => past.take(DEVICE, epoch, seq, false, true);

@@ -138,7 +138,7 @@ test('again when the gateway has taken in more than was heard, once a minute; el
   tails.heard('cellar');
   status(22, HOUR_MS + 300_000);
   t.is(asked(HOUR_MS + 320_000), 0);
-  tails.connected();
+  tails.renew();
   status(22, HOUR_MS + 330_000);
   t.is(asked(HOUR_MS + 350_000), 3);
 });
