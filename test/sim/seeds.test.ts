@@ -38,6 +38,9 @@ const SEEDS: Readonly<Record<number, string>> = {
     'a device that was sent to another epoch right after a hello with nothing held was never heard again',
   6061303:
     'once a slow disk had made a device look stuck, recordings of its old readings were taken for a fork',
+  6012713: 'a late reading of a sovereign-sdk epoch told nobody of those before it',
+  6013548: 'a line that rotted before it was known to be durable',
+  6017218: 'a subscriber whose keyring learnt of a silent device did not ask for what gateways held of it',
   6051843: 'fetch denied what was found at open and could not be made durable again yet: a gap became final',
 };
 const jobs = Math.min(4, availableParallelism());
