@@ -16,7 +16,11 @@ export class Extent {
   /** Bytes of all segments. @throws the storage's error */
   async size(): Promise<number> {
     const segments = [...this.#view.segments];
-    for (const first of this.#sizes.keys()) if (!segments.includes(first)) this.#sizes.delete(first);
+    for (const first of this.#sizes.keys()) {
+      // They were taken in ascending, and go so.
+      if (segments.length > 0 && first >= segments[0]) break;
+      this.#sizes.delete(first);
+    }
     let total = 0;
     for (const first of segments) total += this.#view.bound(first) ?? (await this.#size(first));
     return total;
