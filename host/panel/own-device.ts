@@ -105,12 +105,13 @@ export class OwnDevice {
     while (this.held[0] !== undefined && !later(this.held[0], epoch, seq)) this.held.shift();
   }
 
-  /** This one will never be taken. */
+  /** This one will never be taken: it is given up, and that is said in its place. */
   refused(epoch: number, seq: number): void {
     const at = this.held.findIndex(held => held.epoch === epoch && held.seq === seq);
     if (at < 0) return;
     this.held.splice(at, 1);
     this.losses++;
+    this.say({ lost: { count: this.losses }, 'lost-range': `${epoch}:${seq}-${seq}` }, Kind.loss);
   }
 
   /** The gateway has seen a later epoch of this device: what lies before it is not used again. */

@@ -134,7 +134,7 @@ export class OwnLink implements LinkSource {
     this.#session = session;
     session.open = true;
     if (kind === DownKind.receipt && hasPosition) this.#receipted(buffer, epoch, seq);
-    else if (kind === DownKind.refuse) this.#device.refused(epoch, seq);
+    else if (kind === DownKind.refuse) this.#refused(buffer, epoch, seq);
     else if (kind === DownKind.advance) void this.#device.advance(epoch);
     this.#send(opened);
   }
@@ -146,9 +146,24 @@ export class OwnLink implements LinkSource {
       void device.advance(epoch + 1);
       return;
     }
-    const named = device.held.find(held => held.epoch === epoch && held.seq === seq);
-    const same = named && equalBytes(buffer, this.#reader.tag8At, named.tag8, 0, SHORT_TAG_BYTES);
-    if (named === undefined || same) device.receipted(epoch, seq);
+    const named = this.#named(epoch, seq);
+    if (named === undefined || this.#means(buffer, named)) device.receipted(epoch, seq);
+  }
+
+  #refused(buffer: Uint8Array, epoch: number, seq: number): void {
+    const named = this.#named(epoch, seq);
+    if (named === undefined || !this.#means(buffer, named)) return;
+    this.#device.refused(epoch, seq);
+    // What follows can be taken only once a hello says that this one is gone.
+    this.#knock();
+  }
+
+  #named(epoch: number, seq: number): Held | undefined {
+    return this.#device.held.find(held => held.epoch === epoch && held.seq === seq);
+  }
+
+  #means(buffer: Uint8Array, { tag8 }: Held): boolean {
+    return equalBytes(buffer, this.#reader.tag8At, tag8, 0, SHORT_TAG_BYTES);
   }
 
   /** The oldest reading, if it is not on its way already; again after a while if nothing comes of it. */
