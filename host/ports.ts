@@ -162,6 +162,8 @@ export interface BrokerSession {
   readonly receiveMaximum: number;
   /** The longest packet that the broker takes (Maximum Packet Size); absent: it names no limit. */
   readonly maxPacketBytes?: number | undefined;
+  /** Unix ms: when the first of the certificates ends that this connection was made with; absent without TLS. */
+  readonly certificateEndsAt?: number | undefined;
   /** QoS 1; `acknowledged` is called at PUBACK, with an error when the broker refused the message. */
   publish(message: BrokerMessage, acknowledged: (error?: Error) => void): void;
   subscribe(topics: readonly string[]): Promise<void>;

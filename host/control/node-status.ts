@@ -110,6 +110,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
         published: uplink.published,
         ratePerSecond: uplink.ratePerSecond,
         ...(uplink.drainedInSeconds !== undefined && { drainedInSeconds: uplink.drainedInSeconds }),
+        ...(uplink.certificateEndsAt !== undefined && { certificateEndsAt: uplink.certificateEndsAt }),
         ...(uplink.fetch && { fetch: uplink.fetch }),
       },
     }),

@@ -177,6 +177,8 @@ export interface UplinkStatus {
   readonly ratePerSecond: number;
   /** Until the backlog is gone if it goes on as in the last minute; absent when it doesn't get shorter. */
   readonly drainedInSeconds?: number;
+  /** When the first of the certificates ends that the present connection was made with; absent without TLS. */
+  readonly certificateEndsAt?: number;
   /** What subscribers have asked for since the gateway began; absent when they can't. */
   readonly fetch?: FetchStatus;
 }

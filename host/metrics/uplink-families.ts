@@ -1,6 +1,6 @@
 /** What publishes: absent as a whole when the configuration has no uplink. */
 import type { FetchStatus, UplinkStatus } from '../control/status.js';
-import { counter, counters, type Family, flag, gauge } from './family.js';
+import { counter, counters, type Family, flag, gauge, seconds } from './family.js';
 
 const uplink = (name: string, help: string, value: (uplink: UplinkStatus) => number | undefined) =>
   gauge(`sovereign_uplink_${name}`, help, status => status.uplink && value(status.uplink));
@@ -43,6 +43,11 @@ export const UPLINK: readonly Family[] = [
     'drained_in_seconds',
     'Until the backlog is gone, if it goes on as in the last minute; absent when it does not get shorter.',
     ({ drainedInSeconds }) => drainedInSeconds,
+  ),
+  uplink(
+    'certificate_expiry_timestamp_seconds',
+    'Unix time at which the first of the certificates ends that the connection was made with, ours and the broker’s.',
+    ({ certificateEndsAt }) => seconds(certificateEndsAt),
   ),
   counter(
     'sovereign_uplink_published_readings_total',

@@ -1,7 +1,8 @@
 /** Why a broker and we did not come to terms over TLS, in words that say what to mend. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import { type ConnectionOptions, connect, TLSSocket } from 'node:tls';
 import { Fault, systemCode } from '../fault.js';
 import type { BrokerOptions } from '../ports.js';
 import { CLOCK_FAULT } from '../uplink/backoff.js';
@@ -67,6 +68,18 @@ export function certificateOf(pem: string): X509Certificate | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Unix ms: the end of what comes first of our own certificate and the broker's, as far as the connection shows it. */
+export function certificatesEndAt(connection: Duplex, tls: TlsTexts | undefined): number | undefined {
+  const ends = [
+    tls?.cert === undefined ? undefined : certificateOf(tls.cert)?.validTo,
+    connection instanceof TLSSocket ? connection.getPeerCertificate().valid_to : undefined,
+  ];
+  const first = Math.min(
+    ...ends.map(end => (end === undefined ? Number.NaN : Date.parse(end))).filter(Number.isFinite),
+  );
+  return Number.isFinite(first) ? first : undefined;
 }
 
 function ownDateFault({ validFrom, validTo }: X509Certificate, now: number): Fault | undefined {

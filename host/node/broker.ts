@@ -8,13 +8,14 @@
  *   can share one sync of the handler's storage. A PUBACK without reason is `40 02 <packet id>` in MQTT 3.1.1 (section 3.4)
  *   and MQTT 5 (section 3.4.2.1) alike.
  */
+import type { Duplex } from 'node:stream';
 import type { IClientOptions, MqttClient } from 'mqtt';
 import { Fault } from '../fault.js';
 import type { Broker, BrokerHandler, BrokerMessage, BrokerOptions, BrokerSession } from '../ports.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { connectFault, REASONS, silent } from './broker-faults.js';
 import { dialBroker } from './broker-socket.js';
-import { isSecure, listenForAlert } from './broker-tls.js';
+import { certificatesEndAt, isSecure, listenForAlert } from './broker-tls.js';
 import { encodeProperties, encodeText, NO_PROPERTIES, type Publish } from './mqtt-packets.js';
 import { MqttStream } from './mqtt-stream.js';
 import { PacketIds } from './packet-ids.js';
@@ -39,10 +40,11 @@ async function connect(options: BrokerOptions, handler: BrokerHandler): Promise<
   const { MqttClient } = await import('mqtt');
   return new Promise((resolve, reject) => {
     const ids = new PacketIds();
+    let socket: Duplex;
     let session: MqttSession;
     let client: MqttClient;
     try {
-      const socket = dialBroker(options);
+      socket = dialBroker(options);
       const five = options.protocol === '5';
       const stream = new MqttStream(socket, five, MAX_PACKET_BYTES, {
         publish: message => session.message(message),
@@ -69,6 +71,7 @@ async function connect(options: BrokerOptions, handler: BrokerHandler): Promise<
       failed(new Error(`the broker said: ${REASONS[packet.reasonCode ?? 0] ?? packet.reasonCode}`));
     });
     client.once('connect', () => {
+      session.certificateEndsAt = certificatesEndAt(socket, options.tls);
       const unfit = session.opened();
       if (unfit === undefined) resolve(session);
       else session.end().finally(() => reject(unfit));
@@ -126,6 +129,7 @@ type Acknowledged = (error?: Error) => void;
 class MqttSession implements BrokerSession {
   receiveMaximum = MAX_RECEIVE_MAXIMUM;
   maxPacketBytes: number | undefined;
+  certificateEndsAt: number | undefined;
   readonly #client: MqttClient;
   readonly #stream: MqttStream;
   readonly #ids: PacketIds;

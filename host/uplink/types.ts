@@ -87,6 +87,8 @@ export interface UplinkState {
   readonly ratePerSecond: number;
   /** Until nothing is behind, if it goes on like that; absent when it gets no less. */
   readonly drainedInSeconds?: number;
+  /** Unix ms: when the first of the certificates ends that the present connection was made with. */
+  readonly certificateEndsAt?: number;
   /** Readings acknowledged since the start of the process. */
   readonly published: number;
   /** Attempts since the last connection that worked. */

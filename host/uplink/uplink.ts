@@ -87,6 +87,7 @@ export class Uplink {
     const cursor = this.#place.offset;
     const head = publisher?.head ?? Math.max(this.#ports.journal.durableOffset, cursor);
     const drained = publisher?.drained ?? false;
+    const certificateEndsAt = this.#session?.certificateEndsAt;
     const seconds = drained ? 0 : this.#drain.secondsFor(this.#distance(cursor, head));
     return {
       name: this.#name,
@@ -100,6 +101,7 @@ export class Uplink {
       window: publisher?.window ?? this.#options.window,
       ratePerSecond: this.#drain.ratePerSecond,
       ...(seconds !== undefined && { drainedInSeconds: seconds }),
+      ...(certificateEndsAt !== undefined && { certificateEndsAt }),
       published: this.#published,
       attempts: this.#attempts,
       pauseMs: this.#pauseMs,

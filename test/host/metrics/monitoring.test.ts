@@ -30,6 +30,7 @@ const WHEN_THERE = new Set([
   'sovereign_refused_total',
   'sovereign_serial_broken_frames_total',
   'sovereign_serial_noise_bytes_total',
+  'sovereign_uplink_certificate_expiry_timestamp_seconds',
 ]);
 
 interface Rule {
@@ -128,7 +129,9 @@ async function prometheus(t: ExecutionContext, program: string, target: string) 
   });
   const ask = async (path: string) => {
     const answer = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`).catch(() => undefined);
-    return (await answer?.json()) as Answer | undefined;
+    // While it starts it says 503, in plain words.
+    const isJson = answer?.headers.get('content-type')?.includes('json');
+    return isJson ? ((await answer?.json()) as Answer) : undefined;
   };
   return {
     ask,

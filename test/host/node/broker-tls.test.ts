@@ -71,16 +71,24 @@ const shown = ({ cert, key }: Issued) => ({ cert, key });
 test('with certificates of both, readings go through, over TLS and over WebSockets', async t => {
   const ca = await authorities(t);
   if (ca === undefined) return;
-  const { mqtts, wss } = await brokerOf(t, ca.own, await ca.own.issue('broker'));
-  const tls = { ...shown(await ca.own.issue('gateway')), ca: await ca.own.text() };
+  const hour = (n: number) => new Date(Math.floor(Date.now() / 1000) * 1000 + n * 3_600_000);
+  const ends = { broker: hour(2), ours: hour(1) };
+  const { mqtts, wss } = await brokerOf(t, ca.own, await ca.own.issue('broker', { to: ends.broker }));
+  const text = await ca.own.text();
+  const tls = { ...shown(await ca.own.issue('gateway', { to: ends.ours })), ca: text };
   for (const url of [mqtts, mqtts.replace('localhost', '127.0.0.1'), wss]) {
     const session = await connect(url, tls);
     await new Promise<void>((resolve, reject) => {
       const message = { topic: 'a/b', payload: Buffer.from('x'), retain: false };
       session.publish(message, error => (error ? reject(error) : resolve()));
     });
-    await t.notThrowsAsync(session.end());
+    t.is(session.certificateEndsAt, ends.ours.getTime());
+    await session.end();
   }
+  const longer = shown(await ca.own.issue('gateway', { to: hour(3) }));
+  const session = await connect(mqtts, { ...longer, ca: text });
+  t.is(session.certificateEndsAt, ends.broker.getTime());
+  await session.end();
 });
 
 test('what the broker has against our certificate is told, also where it ends the connection without a word', async t => {
