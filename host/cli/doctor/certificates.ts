@@ -9,7 +9,7 @@ import type { Finding } from './finding.js';
 const MAX_BYTES = 256 * 1024;
 const DAY_MS = 86_400_000;
 /** Somebody has to have them renewed. */
-const SOON_MS = 30 * DAY_MS;
+export const SOON_MS = 30 * DAY_MS;
 
 interface Files {
   readonly section: string;
@@ -65,7 +65,7 @@ async function textOf<K extends 'ca' | 'cert' | 'key'>(
 function checkDates(setting: string, pem: string, now: number): Finding {
   const check = 'tls';
   const ends = Date.parse(certificateOf(pem)?.validTo ?? '');
-  const day = new Date(ends).toISOString().slice(0, 10);
+  const day = dayText(ends);
   if (ends < now)
     return { check, state: 'wrong', text: `${setting} has expired on ${day}`, remedy: 'have it renewed' };
   if (ends - now < SOON_MS) {
@@ -74,3 +74,5 @@ function checkDates(setting: string, pem: string, now: number): Finding {
   }
   return { check, state: 'ok', text: `${setting} is valid until ${day}` };
 }
+
+export const dayText = (time: number) => new Date(time).toISOString().slice(0, 10);

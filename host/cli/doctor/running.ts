@@ -3,6 +3,7 @@ import type { Config } from '../../config.js';
 import type { DeviceStatus, NodeStatus } from '../../control/status.js';
 import { version } from '../../version.js';
 import { durationText } from '../output.js';
+import { dayText, SOON_MS } from './certificates.js';
 import type { Finding } from './finding.js';
 import { UNIT } from './service.js';
 
@@ -19,6 +20,7 @@ export function checkRunning(config: Config, status: NodeStatus): Finding[] {
     ...checkDevices(status),
     ...checkRefused(status),
     ...checkWear(status),
+    ...checkConnection(status),
   ];
 }
 
@@ -125,6 +127,15 @@ function checkWear({ journal: { writes } }: NodeStatus): Finding[] {
   const text = `at this rate the flash lasts ${writes.years < 10 ? writes.years.toFixed(1) : Math.round(writes.years)} years`;
   const remedy = 'look at what else writes to it (iotop -a), and have a backup and a spare card';
   return [{ check: 'wear', state: enough ? 'ok' : 'note', text, ...(!enough && { remedy }) }];
+}
+
+/** The broker's certificate shows itself in a connection alone. */
+function checkConnection({ uplink, clock }: NodeStatus): Finding[] {
+  const ends = uplink?.certificateEndsAt;
+  if (ends === undefined || ends - clock.at > SOON_MS) return [];
+  const text = `the connection with ${uplink?.broker} was made with a certificate that ends on ${dayText(ends)}`;
+  const remedy = 'have it renewed, the broker’s or ours (uplink.cert), and restart the gateway when it is';
+  return [{ check: 'tls', state: 'note', text, remedy }];
 }
 
 function names(devices: readonly DeviceStatus[], more: (device: DeviceStatus) => string = () => ''): string {

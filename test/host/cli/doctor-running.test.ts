@@ -82,6 +82,25 @@ const cases: Record<string, [Partial<NodeStatus>, RegExp]> = {
     },
     /^note wear: at this rate the flash lasts 0\.5 years$/,
   ],
+  'a certificate that ends soon': [
+    {
+      uplink: {
+        state: 'online',
+        broker: 'mqtts://b',
+        cursor: 1,
+        head: 1,
+        backlog: 0,
+        drained: true,
+        paused: false,
+        inFlight: 0,
+        window: 1000,
+        published: 0,
+        ratePerSecond: 0,
+        certificateEndsAt: healthy.clock.at + 86_400_000,
+      },
+    },
+    /^note tls: the connection with mqtts:\/\/b was made with a certificate that ends on 2026-/,
+  ],
   'flash that lasts': [
     {
       journal: { ...journal, writes: { source: 'device', bytes: 1, bytesPerDay: 1, seconds: 1, years: 42 } },
