@@ -85,6 +85,44 @@ test('each start seals under the next epoch, and the key of what was sealed is n
   t.is((await made.begin(7)).epoch, 41);
 });
 
+test('what the slots hold, and what is sealed under', async t => {
+  const made = new MemoryStorage();
+  const { base } = await OwnKeys.create(ports(made), DIRECTORY, never).then(async keys => ({
+    base: await keys.base(),
+  }));
+  const keys = (await OwnKeys.load(ports(made), DIRECTORY))!;
+  const at = async (epoch: number) => {
+    await keys.begin(epoch - 1);
+    return ['slot-0', 'slot-1']
+      .map(slot => made.files.get(`${DIRECTORY}/${slot}`)!.slice())
+      .find(bytes => bytes[0] !== 0xff)!;
+  };
+  t.is(base.epoch, 0);
+  const five = await at(5);
+  const six = await at(6);
+  const empty = new Uint8Array(48).fill(0xff);
+  const torn = six.slice().fill(0xff, 20);
+  const cases: [Uint8Array | undefined, Uint8Array | undefined, number | undefined][] = [
+    [five, empty, 5],
+    [empty, five, 5],
+    [five, six, 6],
+    [six, five, 6],
+    [five, torn, 6],
+    [torn, five, 6],
+    [five, undefined, 6],
+    [five.slice(0, 47), six, 7],
+    [torn, empty, undefined],
+    [empty, empty, undefined],
+  ];
+  for (const [first, second, epoch] of cases) {
+    for (const [slot, bytes] of [['slot-0', first] as const, ['slot-1', second] as const])
+      if (bytes === undefined) made.files.delete(`${DIRECTORY}/${slot}`);
+      else made.files.set(`${DIRECTORY}/${slot}`, bytes.slice());
+    const begun = await keys.begin().catch((fault: Fault) => fault.code);
+    t.deepEqual(typeof begun === 'string' ? begun : begun.epoch, epoch ?? 'own-device-damaged');
+  }
+});
+
 test('wherever the power is cut, no epoch is used twice and the identity stays', async t => {
   const storage = new MemoryStorage();
   const { id } = await OwnKeys.create(ports(storage), DIRECTORY, never);

@@ -119,6 +119,11 @@ class Rig {
     for (let turns = 0; turns < 20; turns++) await this.turn();
   }
 
+  /** The next word down bears a number that was there before. */
+  again(): void {
+    this.#counter--;
+  }
+
   close(): void {
     this.#wire.close();
   }
@@ -198,6 +203,8 @@ test('a receipt that is forged, for another reading of that number, or said befo
   const [first] = rig.readings;
   await rig.receipt(first, new Uint8Array(32));
   await rig.receipt({ ...first!, tag8: new Uint8Array(8) });
+  rig.again();
+  await rig.receipt(first);
   t.is(rig.device.held.length, 1);
   await rig.receipt(first);
   t.is(rig.device.held.length, 0);
