@@ -153,7 +153,7 @@ function opening(error: unknown, file: string): Fault {
       'give the key file or the passphrase that it was made with',
       error,
     );
-  if (/version line|header|stanza|stream ended|unexpected/i.test(text) && !/HMAC|MAC/.test(text))
+  if (/invalid version/.test(text))
     return new Fault(
       'backup-form',
       `${file} is no file of age: ${text}`,
@@ -162,7 +162,7 @@ function opening(error: unknown, file: string): Fault {
     );
   return new Fault(
     'backup-damaged',
-    `the begin of ${file} has been altered: ${text}`,
+    `the begin of ${file} has been altered or cut off: ${text}`,
     'take another backup',
     error,
   );

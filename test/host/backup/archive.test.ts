@@ -178,8 +178,10 @@ test('another key, another passphrase, an altered byte, a missing end: each is t
   await t.throwsAsync(opens(sealed, { passphrase: 'a passphrase for another' }), {
     code: 'backup-key-wrong',
   });
-  for (const bytes of ['', 'nonsense', 'age-encryption.org/v1\n'])
+  for (const bytes of ['', 'nonsense', 'age-encryption.org/v2\n-> x\n'])
     await t.throwsAsync(opens(utf8(bytes)), { code: 'backup-form' });
+  for (const bytes of [30, 100, 180])
+    await t.throwsAsync(opens(sealed.subarray(0, bytes)), { code: 'backup-damaged' }, `${bytes} bytes`);
   const body = sealed.lastIndexOf('\n', 400) + 1;
   for (const at of [body, body + 20, 70_000, sealed.length - 1]) {
     const altered = Buffer.from(sealed);

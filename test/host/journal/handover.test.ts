@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import test from 'ava';
 import { walk } from '../../../host/journal/check.js';
 import { ERA_OFFSETS, eraOf, type HandoverEntry } from '../../../host/journal/entry.js';
@@ -114,4 +115,26 @@ test('a disk that refuses is told, and leaves nothing that looks like a journal'
   const nothing = { positions: new Map(), nextOffset: 9, durableOffset: 9, segments: [], previous: null };
   await t.throwsAsync(goOn(given, DIRECTORY, nothing, SAID), { code: 'journal-write-failed' });
   t.deepEqual([...given.storage.visible.keys()], []);
+});
+
+test('a kind of line that a version does not know costs that version this line, and nothing else', async t => {
+  const given = ports();
+  const before = await Journal.open(given, options);
+  await store(before, reading(A, 5, 0), reading(A, 5, 1));
+  await before.close();
+  await goOn(given, DIRECTORY, before.checkpoint(), SAID);
+  const path = [...given.storage.visible.keys()].sort().at(-1)!;
+  given.storage.alter(path, bytes => {
+    const lines = bytes.toString('latin1').split('\n');
+    const at = lines.findIndex(line => line.includes('"handover"'));
+    const body = lines[at].replace('handover', 'takeover').slice(0, -16);
+    lines[at] = `${body},"c":"${crc32(body).toString(16).padStart(8, '0')}"}`;
+    return Buffer.from(lines.join('\n'), 'latin1');
+  });
+  const journal = await Journal.open(given, options);
+  t.is(journal.positions.get(A)?.seq, 1);
+  await store(journal, reading(A, 5, 2));
+  t.deepEqual((await readAll(journal)).map(key), ['aa 5.0', 'aa 5.1', 'aa 5.2']);
+  await journal.close();
+  t.like(await walk(given.storage, DIRECTORY, 0, {}), { readings: 3, damages: 1, losses: 0 });
 });
