@@ -14,6 +14,7 @@ import type { Terminal } from './output.js';
 interface InitOptions {
   readonly dir: string;
   readonly site: string;
+  readonly data: string;
   readonly json?: boolean;
 }
 
@@ -22,6 +23,7 @@ export function register(program: Command, terminal?: Terminal): void {
     .description('write config.yaml and an empty keyring')
     .option('--dir <dir>', 'where to write them', '.')
     .option('--site <name>', 'name of the place, as it stands in topics', 'home')
+    .option('--data <dir>', 'where the gateway keeps its journal, as it is to stand in config.yaml', 'data')
     .action((options: InitOptions) => init(options, terminal));
 }
 
@@ -30,7 +32,7 @@ async function init(options: InitOptions, terminal?: Terminal): Promise<void> {
   const directory = resolve(options.dir);
   const config = join(directory, 'config.yaml');
   const keyring = join(directory, 'keyring.yaml');
-  const text = template(options.site);
+  const text = template(options.site, options.data);
   try {
     parseConfig(text, config); // a site that no gateway would take is not written
   } catch (error) {
@@ -71,7 +73,7 @@ async function init(options: InitOptions, terminal?: Terminal): Promise<void> {
   return undefined;
 }
 
-function template(site: string): string {
+function template(site: string, data: string): string {
   const random = new Uint8Array(4);
   systemRandom.fill(random);
   return `# Sovereign Edge. Relative paths are relative to this file. What is commented out shows the default,
@@ -83,7 +85,7 @@ site: ${site}
 gateway: gw-${toHex(random)}
 
 # Journal, cursors, quarantine and the control socket.
-data: data
+data: ${/^[\w./-]+$/.test(data) ? data : JSON.stringify(data)}
 
 # Keys of the devices: \`sovereign device add|list|remove\`. Refused unless its mode is 0600.
 keyring: keyring.yaml

@@ -1,0 +1,313 @@
+/** install.sh and the unit, for real: the packaged tarball, a booted systemd, no network. */
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import { pause } from '../support/live-site.js';
+import { findProgram, needs, notAllowed } from '../support/needs.js';
+import { Machine, type Ran } from './machine.js';
+import { makeTarball, unpack, variant } from './tarball.js';
+
+interface Context {
+  readonly machine: Machine | string;
+}
+const test = anyTest as TestFn<Context>;
+
+let machine: Machine | string = 'not begun';
+
+test.before(async t => {
+  t.timeout(180_000);
+  machine = await Machine.boot();
+  if (typeof machine === 'string') return;
+  const at = (name: string) => join((machine as Machine).shared, name);
+  await unpack(await makeTarball(at('packages')), at('first'));
+  await variant(at('first'), at('second'), '0.1.1');
+  await variant(at('first'), at('broken'), '0.1.2', async folder => {
+    const program = join(folder, 'dist/sovereign.mjs');
+    const text = await readFile(program, 'utf8');
+    const broken = "if (process.argv[2] === 'gateway') throw new Error('this version is broken');\n";
+    await writeFile(program, text.replace('\n', `\n${broken}`));
+  });
+  await variant(at('first'), at('altered'), '0.1.3');
+  await writeFile(join(at('altered'), 'dist/sovereign.mjs'), '#!/usr/bin/env node\n');
+});
+
+test.after.always(async () => {
+  if (typeof machine !== 'string') await machine.stop();
+});
+
+/** A test in the machine, one after the other; where none boots, says why. */
+function inside(title: string, body: (t: ExecutionContext<Context>, m: Machine) => Promise<void>): void {
+  test.serial(title, async t => {
+    t.timeout(120_000);
+    if (typeof machine === 'string') return notAllowed(t, machine);
+    return body(t, machine);
+  });
+}
+
+const install = (m: Machine, version: string, ...args: string[]) => m.run(`/mnt/${version}/install.sh`, args);
+const show = async (m: Machine, property: string, unit = 'sovereign.service') =>
+  (await m.run('systemctl', ['show', `--property=${property}`, '--value', unit])).out.trim();
+/** Of the gateway, which runs. */
+async function mainPid(m: Machine): Promise<number> {
+  const pid = Number(await show(m, 'MainPID'));
+  if (pid > 1) return pid;
+  throw new Error(`the gateway does not run: ${(await m.sh('journalctl -u sovereign | tail -20')).out}`);
+}
+const told = ({ out, err }: Ran) => `${out}\n${err}`;
+
+/** What may be done at a path, as a process sees it; what is no mount of its own is as the one above. */
+async function mountsOf(m: Machine, pid: number) {
+  const lines = (await m.sh(`cat /proc/${pid}/mountinfo`)).out.trim().split('\n');
+  const options = new Map(
+    lines.map(line => line.split(' ')).map(fields => [fields[4]!, fields[5]!.split(',')]),
+  );
+  return (path: string): { write: boolean; execute: boolean } => {
+    let at = path;
+    while (!options.has(at) && at !== '/') at = at.slice(0, at.lastIndexOf('/')) || '/';
+    const found = options.get(at) ?? [];
+    return { write: found.includes('rw'), execute: !found.includes('noexec') };
+  };
+}
+
+async function becomes(what: () => Promise<boolean>, seconds = 30): Promise<boolean> {
+  for (const end = Date.now() + 1000 * seconds; Date.now() < end; await pause(250))
+    if (await what()) return true;
+  return false;
+}
+
+inside('refuses what it can’t install, and has touched nothing', async (t, m) => {
+  const nobody = await m.sh('runuser -u nobody -- /mnt/first/install.sh');
+  t.is(nobody.code, 1);
+  t.regex(nobody.err, /this needs root\n {2}sudo /);
+
+  const altered = await install(m, 'altered');
+  t.is(altered.code, 1);
+  t.regex(altered.err, /not those of the tarball: dist\/sovereign\.mjs: FAILED/);
+
+  const old = join(m.shared, 'node');
+  await writeFile(old, '#!/bin/sh\necho 18.19.0\n');
+  await chmod(old, 0o755);
+  const early = await m.run('/mnt/first/install.sh', [], { PATH: `/mnt:${process.env.PATH}` });
+  t.is(early.code, 1);
+  t.regex(early.err, /node is version 18\.19\.0, expected 20\.15 or later/);
+
+  const site = await install(m, 'first', '--site', '../x');
+  t.is(site.code, 1);
+  t.regex(site.err, /--site: expected 1 to 64/);
+  t.is((await install(m, 'first', '--nonsense')).code, 2);
+
+  t.not((await m.sh('test -e /opt/sovereign || test -e /etc/sovereign || getent passwd sovereign')).code, 0);
+});
+
+inside('installs without a network, and the second time changes nothing', async (t, m) => {
+  const first = await install(m, 'first', '--site', 'cellar');
+  t.is(first.code, 0, told(first));
+  t.regex(first.out, /runs and is healthy/);
+  const modes = await m.sh(
+    'stat -c "%a %U %n" /etc/sovereign /etc/sovereign/config.yaml /etc/sovereign/keyring.yaml /etc/sovereign/credentials /var/lib/sovereign /opt/sovereign/current/dist/sovereign.mjs',
+  );
+  t.is(
+    modes.out,
+    [
+      '700 sovereign /etc/sovereign',
+      '600 sovereign /etc/sovereign/config.yaml',
+      '600 sovereign /etc/sovereign/keyring.yaml',
+      '700 sovereign /etc/sovereign/credentials',
+      '700 sovereign /var/lib/sovereign',
+      '755 root /opt/sovereign/current/dist/sovereign.mjs',
+      '',
+    ].join('\n'),
+  );
+  t.is(await show(m, 'UnitFileState'), 'enabled');
+  const verified = await m.run('systemd-analyze', ['verify', 'sovereign.service', 'sovereign-backup.timer']);
+  t.is(told(verified).trim(), '');
+  t.is(await show(m, 'StatusText'), 'working');
+  const pid = await mainPid(m);
+  const again = await install(m, 'first');
+  t.is(again.code, 0, told(again));
+  t.regex(again.out, /nothing was changed/);
+  t.is(await mainPid(m), pid);
+});
+
+inside('an address, a site, a data directory: the configuration is the installed one', async (t, m) => {
+  const text = await readFile(m.path('/etc/sovereign/config.yaml'), 'utf8');
+  t.regex(text, /^site: cellar$/m);
+  t.regex(text, /^data: \/var\/lib\/sovereign$/m);
+  const doctor = await m.run('sovereign', ['doctor', '--json']);
+  t.regex(doctor.out, /"check":"data","state":"ok"/);
+});
+
+inside(
+  'closed as it is, it takes readings over a serial port and over tcp, and publishes them',
+  async (t, m) => {
+    if (findProgram('mosquitto') === undefined) return void needs(t, 'mosquitto');
+    if (findProgram('socat') === undefined) return void needs(t, 'socat');
+    // A broker that wants a password, which systemd hands over; a port that a user of dialout may open.
+    await writeFile(
+      join(m.shared, 'mosquitto.conf'),
+      'listener 1883 127.0.0.1\nallow_anonymous false\npassword_file /run/passwords\nuser root\n',
+    );
+    const prepared = await m.sh(`
+    mosquitto_passwd -b -c /run/passwords gateway correct-horse &&
+    systemd-run --quiet --unit=broker mosquitto -c /mnt/mosquitto.conf &&
+    systemd-run --quiet --unit=cable socat \
+      pty,raw,echo=0,link=/dev/board,group=dialout,mode=660 tcp-listen:7999,reuseaddr &&
+    echo correct-horse > /etc/sovereign/credentials/mqtt-password &&
+    sed -i 's|^links:|links:\\n  serial:\\n    - port: /dev/board|; s|^  broker: .*|&\\n  username: gateway\\n  passwordFile: credentials/mqtt-password|' /etc/sovereign/config.yaml &&
+    mkdir -p /etc/systemd/system/sovereign.service.d &&
+    printf '[Service]\\nDeviceAllow=char-pts rw\\nWatchdogSec=4\\n' > /etc/systemd/system/sovereign.service.d/test.conf`);
+    t.is(prepared.code, 0, told(prepared));
+    // Run again, it gives the password's file to the gateway's user; the unit has changed, so the gateway is restarted.
+    const taken = await install(m, 'first');
+    t.is(taken.code, 0, told(taken));
+    t.is((await m.sh('stat -c "%a %U" /etc/sovereign/credentials/mqtt-password')).out, '600 sovereign\n');
+    await m.run('systemctl', ['restart', 'sovereign']);
+    t.true(
+      await becomes(
+        async () => (await m.sh('journalctl -u sovereign | grep uplink-online | tail -1')).out !== '',
+      ),
+    );
+
+    const simulate = (link: string, state: string) =>
+      m.run('sovereign', [
+        'simulate',
+        '--devices',
+        '1',
+        '--readings',
+        '10',
+        '--rate',
+        '20',
+        '--link',
+        link,
+        '--state',
+        state,
+        '--json',
+      ]);
+    const overTcp = await simulate('tcp://127.0.0.1:7683', '/var/lib/sovereign/boards-tcp');
+    const overSerial = await simulate('tcp://127.0.0.1:7999', '/var/lib/sovereign/boards-serial');
+    t.is(overTcp.code, 0, told(overTcp));
+    t.is(overSerial.code, 0, `${told(overSerial)}${(await m.sh('journalctl -u sovereign | tail -20')).out}`);
+    const receipted = [overTcp, overSerial].flatMap(({ out }) =>
+      out
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line)),
+    );
+    t.is(new Set(receipted.map(({ device }) => device)).size, 2);
+    const printed = await m.run('timeout', [
+      '60',
+      'sovereign',
+      'subscribe',
+      '--from',
+      'start',
+      '--readings',
+      `${receipted.length}`,
+      '--json',
+    ]);
+    t.is(printed.code, 0, told(printed));
+    const seen = new Set(
+      printed.out
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line).sha256),
+    );
+    t.deepEqual(
+      receipted.filter(({ sha256 }) => !seen.has(sha256)),
+      [],
+    );
+
+    // What the kernel says of the process that did it.
+    const pid = await mainPid(m);
+    const status = (await m.sh(`cat /proc/${pid}/status`)).out;
+    t.regex(status, /^Seccomp:\t2$/m, 'a filter');
+    t.regex(status, /^NoNewPrivs:\t1$/m);
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+      t.regex(status, new RegExp(`^${set}:\\t0+$`, 'm'));
+    const sees = (path: string) => m.sh(`nsenter --target ${pid} --mount ls ${path}`);
+    t.not((await sees('/home')).code, 0);
+    t.not((await sees('/var/log')).code, 0);
+    t.regex((await sees('/run/credentials/sovereign.service')).out, /credentials_mqtt-password/);
+    t.is((await sees('/etc/sovereign/credentials')).out, '', 'as a file it is out of sight');
+    const mounts = await mountsOf(m, pid);
+    for (const path of ['/', '/usr', '/etc', '/opt/sovereign', '/run', '/sys'])
+      t.is(mounts(path).write, false, path);
+    for (const path of ['/var/lib/sovereign', '/tmp', '/sys/devices/platform'])
+      t.is(mounts(path).write, true, path);
+    for (const path of ['/etc', '/run', '/tmp', '/var/lib/sovereign'])
+      t.is(mounts(path).execute, false, path);
+    const rss = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+    t.true(rss < 160, `${rss} MiB at most`);
+  },
+);
+
+inside('a gateway that stands still is restarted by the watchdog', async (t, m) => {
+  const pid = await mainPid(m);
+  await m.run('kill', ['-STOP', `${pid}`]);
+  t.true(
+    await becomes(async () => (await show(m, 'ActiveState')) === 'active' && (await mainPid(m)) !== pid),
+  );
+  t.regex((await m.sh('journalctl -u sovereign')).out, /Watchdog timeout/);
+});
+
+inside('upgrades, and keeps the version before', async (t, m) => {
+  const pid = await mainPid(m);
+  const upgraded = await install(m, 'second');
+  t.is(upgraded.code, 0, told(upgraded));
+  t.regex(upgraded.out, /0\.1\.1-\w{8} runs and is healthy/);
+  t.not(await mainPid(m), pid);
+  t.regex(
+    (await m.sh('readlink /opt/sovereign/current /opt/sovereign/previous')).out,
+    /0\.1\.1-.*\n.*0\.1\.0-/,
+  );
+});
+
+inside('a version that does not become healthy is taken back, and says what it said', async (t, m) => {
+  const before = (await m.sh('readlink /opt/sovereign/current /opt/sovereign/previous')).out;
+  const broken = await install(m, 'broken');
+  t.is(broken.code, 1);
+  t.regex(broken.err, /0\.1\.2-\w{8} was not healthy within 15 s/);
+  t.regex(broken.err, /this version is broken/);
+  t.regex(broken.err, /back to 0\.1\.1-\w{8}, which is healthy/);
+  t.is((await m.sh('readlink /opt/sovereign/current /opt/sovereign/previous')).out, before);
+  t.is(await show(m, 'ActiveState'), 'active');
+});
+
+inside('a configuration that a version does not take stops the upgrade, not the gateway', async (t, m) => {
+  const pid = await mainPid(m);
+  await m.sh('echo "sitte: cellar" >> /etc/sovereign/config.yaml');
+  const refused = await install(m, 'first');
+  t.is(refused.code, 1);
+  t.regex(refused.err, /does not take the configuration: .*sitte/s);
+  t.is(await mainPid(m), pid);
+  await m.sh("sed -i '/^sitte/d' /etc/sovereign/config.yaml");
+});
+
+inside('goes back when told to', async (t, m) => {
+  const back = await install(m, 'second', '--rollback');
+  t.is(back.code, 0, told(back));
+  t.regex(
+    (await m.sh('readlink /opt/sovereign/current /opt/sovereign/previous')).out,
+    /0\.1\.0-.*\n.*0\.1\.1-/,
+  );
+  t.is(await show(m, 'ActiveState'), 'active');
+});
+
+inside('removes the program and nothing of what was taken in; installed again, it goes on', async (t, m) => {
+  const count = async () => (await m.sh('cat /var/lib/sovereign/journal/*.jsonl | grep -c bytes')).out;
+  const keyring = (await m.sh('cat /etc/sovereign/keyring.yaml')).out;
+  const readings = await count();
+  const removed = await install(m, 'first', '--uninstall');
+  t.is(removed.code, 0, told(removed));
+  t.is(
+    (await m.sh('ls /opt/sovereign /usr/local/bin/sovereign /etc/systemd/system/sovereign*.service')).out,
+    '',
+  );
+  t.is(await show(m, 'LoadState'), 'not-found');
+  t.is((await m.sh('cat /etc/sovereign/keyring.yaml')).out, keyring);
+  t.is(await count(), readings);
+  t.is((await install(m, 'first', '--uninstall')).code, 0, 'once more is no problem');
+
+  const again = await install(m, 'first');
+  t.is(again.code, 0, told(again));
+  t.is((await m.sh('cat /etc/sovereign/keyring.yaml')).out, keyring);
+});
