@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import mqtt from 'mqtt';
 import { FrameType } from '../../firmware/seal/index.js';
+import { MAX_ANSWER_BYTES, MessageDecoder, readStreamMessage } from '../../host/control/protocol.js';
 import { editKeyring } from '../../host/keyring/edit.js';
 import { Keyring } from '../../host/keyring/file.js';
 import { nodeDigest } from '../../host/node/digest.js';
@@ -191,6 +192,55 @@ test('what was refused for want of a key is taken once there is one', async t =>
   t.is((await site.run(['quarantine', 'show', '99-1'])).code, 1);
   t.is((await site.run(['quarantine', 'show', 'x'])).code, 1);
   t.is((await site.run(['quarantine', 'release'])).code, 2);
+  t.true(gateway.running);
+});
+
+test('whatever is done to the socket, the gateway goes on at its speed', async t => {
+  const rig = await setUp(t);
+  if (rig === undefined) return;
+  const { site, gateway, simulate, ask } = rig;
+  const path = join(site.directory, 'data', 'control.sock');
+  const tail = Buffer.from('\0\0\0\x0f{"call":"tail"}');
+  const open = (bytes: Uint8Array) => {
+    const socket = connect(path);
+    socket.on('error', () => {});
+    socket.write(bytes);
+    t.teardown(() => socket.destroy());
+    return socket;
+  };
+  let lost = 0;
+  let items = 0;
+  const decoder = new MessageDecoder(MAX_ANSWER_BYTES, text => {
+    const message = readStreamMessage(text);
+    if (message === undefined) return; // the answer that the stream has begun
+    if ('lost' in message) lost += message.lost;
+    else items += 1;
+  });
+  const slow = Array.from({ length: 6 }, () => open(tail).pause());
+  slow[0].on('data', bytes => decoder.push(bytes)).pause();
+  open(Buffer.from([0x7f, 0xff, 0xff, 0xff]));
+  open(Buffer.from('\0\0\x10\0{"call":"st'));
+  open(Buffer.alloc(100_000, 0xa5));
+  open(Buffer.from('\0\0\0\x02[]\0\0\0\x02{}'));
+  open(Buffer.concat(Array.from({ length: 60 }, () => Buffer.from('\0\0\0\x11{"call":"status"}')))).pause();
+  const endless = open(Buffer.from('\0\0\x10\0'));
+  const dripping = setInterval(() => endless.write(' '), 100);
+  t.teardown(() => clearInterval(dripping));
+  const { code, lines } = await simulate(3000, '--rate', '1000');
+  t.is(code, 0);
+  t.true(lines.length >= 6000);
+  const [status] = await ask('status');
+  t.is(status.journal.state, 'ok');
+  const readings = status.devices.reduce(
+    (sum: number, device: { readings: number }) => sum + device.readings,
+    0,
+  );
+  t.true(readings >= 6000);
+  // Who begins to read again is told what he has missed.
+  slow[0].resume();
+  for (let tries = 0; items + lost < readings && tries < 200; tries++) await pause(50);
+  t.is(items + lost, readings);
+  t.true(lost > 0, `${items} items of ${readings}`);
   t.true(gateway.running);
 });
 
