@@ -30,6 +30,10 @@ export interface HttpOptions {
   readonly maxConnections?: number;
   /** Further WebSockets are refused with 503. Default 24. */
   readonly maxSockets?: number;
+  /** A request has to be there within this, and a TLS handshake be done; a connection on which nothing moves is closed. Default 10 s. */
+  readonly requestMs?: number;
+  /** A WebSocket is asked for a sign of life so often, and closed when it has given none until the next time. Default 20 s. */
+  readonly pingMs?: number;
 }
 
 const MAX_CONNECTIONS = 64;
@@ -37,16 +41,11 @@ const MAX_SOCKETS = 24;
 const MAX_HEADER_BYTES = 8192;
 const MAX_HEADERS = 64;
 const MAX_REQUESTS_PER_CONNECTION = 1000;
-/** A request has to be there within this, and a TLS handshake be done. */
 const REQUEST_MS = 10_000;
-/** A connection on which nothing moves for so long is closed: nobody asks, or nobody reads. */
-const IDLE_MS = 10_000;
-const CHECK_MS = 5_000;
 /** A WebSocket's message: a call. */
 const MAX_MESSAGE_BYTES = 4096;
 /** What a WebSocket's peer may leave unread: one status with as many devices as it may hold, and some more. */
 const MAX_PENDING_BYTES = 4 * 1024 * 1024;
-/** A WebSocket is asked for a sign of life so often, and closed when it has given none until the next time. */
 const PING_MS = 20_000;
 /** A peer that was told goodbye has so long to say it too. */
 const GOODBYE_MS = 500;
@@ -69,6 +68,10 @@ export class HttpListener implements HttpSource {
     this.#log = log;
   }
 
+  get #requestMs(): number {
+    return this.#options.requestMs ?? REQUEST_MS;
+  }
+
   get port(): number {
     const address = this.#server?.address();
     return typeof address === 'object' && address !== null ? address.port : 0;
@@ -80,7 +83,7 @@ export class HttpListener implements HttpSource {
     server.maxConnections = this.#options.maxConnections ?? MAX_CONNECTIONS;
     server.maxHeadersCount = MAX_HEADERS;
     server.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION;
-    server.setTimeout(IDLE_MS, socket => socket.destroy());
+    server.setTimeout(this.#requestMs, socket => socket.destroy());
     server.on('request', (request, response) => void this.#answer(handler, request, response));
     if (handler.upgrade)
       server.on('upgrade', (request, socket, head) => this.#upgrade(handler, request, socket, head));
@@ -96,7 +99,7 @@ export class HttpListener implements HttpSource {
     this.#server = server;
     this.#pings = setInterval(() => {
       for (const socket of this.#sockets) socket.check();
-    }, PING_MS);
+    }, this.#options.pingMs ?? PING_MS);
     this.#log.info('listening', { link: setting, host, port: this.port });
   }
 
@@ -114,10 +117,10 @@ export class HttpListener implements HttpSource {
   #createServer(): Server {
     const limits = {
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: REQUEST_MS,
-      requestTimeout: REQUEST_MS,
-      keepAliveTimeout: IDLE_MS,
-      connectionsCheckingInterval: CHECK_MS,
+      headersTimeout: this.#requestMs,
+      requestTimeout: this.#requestMs,
+      keepAliveTimeout: this.#requestMs,
+      connectionsCheckingInterval: this.#requestMs / 2,
       noDelay: true,
     };
     const { tls, setting } = this.#options;
@@ -126,7 +129,7 @@ export class HttpListener implements HttpSource {
       ...limits,
       ...tls,
       minVersion: 'TLSv1.2',
-      handshakeTimeout: REQUEST_MS,
+      handshakeTimeout: this.#requestMs,
     };
     try {
       return createSecureServer(secure);
