@@ -1,6 +1,6 @@
 /** A site whose broker lets nobody in without a certificate, and a gateway that begins without knowing the time. */
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -30,7 +30,14 @@ test('certificates that are not valid yet by a clock that nobody has set: everyt
   const broker = await authority.issue('broker');
   const client = await authority.issue('gateway');
   execFileSync(passwords, ['-b', '-c', join(directory, 'passwords'), 'gateway', 'a secret of two']);
-  await writeFile(join(directory, 'mqtt-password'), 'a secret of two\n', { mode: 0o600 });
+  // As systemd hands them over, which the folder itself does not hold here.
+  const secrets = { CREDENTIALS_DIRECTORY: join(directory, 'handed') };
+  const [password, key] = ['mqtt-password', 'client.key'].map(name => join(directory, 'credentials', name));
+  await mkdir(secrets.CREDENTIALS_DIRECTORY);
+  const hand = (name: string, text: string) =>
+    writeFile(join(secrets.CREDENTIALS_DIRECTORY, `credentials_${name}`), text, { mode: 0o440 });
+  await hand('mqtt-password', 'a secret of two\n');
+  await hand('client.key', client.key);
   const port = await freePort();
   const linkPort = await freePort();
   const ofGateway = new FakeTime(library, join(directory, 'gateway-clock'), NEVER_SET);
@@ -53,14 +60,17 @@ test('certificates that are not valid yet by a clock that nobody has set: everyt
     linkPort,
     link: `tcp://127.0.0.1:${linkPort}`,
     links: `tcp: { listen: "127.0.0.1:${linkPort}" }, mqtt: {}`,
-    uplink: `, username: gateway, passwordFile: ${directory}/mqtt-password, ca: ${authority.file}, cert: ${client.certFile}, key: ${client.keyFile}`,
-    gateway: { env: ofGateway.env },
+    uplink: `, username: gateway, passwordFile: ${password}, ca: ${authority.file}, cert: ${client.certFile}, key: ${key}`,
+    gateway: { env: { ...ofGateway.env, ...secrets } },
+    subscribe: { env: secrets },
   });
   const { gateway, ledger } = live;
   await gateway.until(/(?=.*uplink-waiting).*broker-certificate-early/, 0);
   await gateway.until(/(?=.*mqtt-link-away).*broker-certificate-early/, 0);
   t.regex(gateway.lines.find(line => line.includes('uplink-waiting'))!, /1970-01-01.*timedatectl/);
-  const late = live.site.program(['subscribe', '--id', 'late', '--json'], { env: ofSubscriber.env });
+  const late = live.site.program(['subscribe', '--id', 'late', '--json'], {
+    env: { ...ofSubscriber.env, ...secrets },
+  });
   t.teardown(() => late.end());
   await late.until(() => late.errors.includes('not valid yet'), 'a word of the certificate');
   await live.moreReceipts(40);
