@@ -125,17 +125,15 @@ export function deviceStatuses(
   intake: IntakeStatus,
   positions: ReadonlyMap<string, DevicePosition>,
 ): DeviceStatus[] {
-  const lastHeardFirst = [...intake.devices].sort((a, b) => (b.seenAt ?? 0) - (a.seenAt ?? 0));
-  return lastHeardFirst.slice(0, MAX_DEVICES).map(({ seenAt, link, counts, ...device }) => {
+  const lastHeardFirst = [...intake.devices].sort((a, b) => (b.heardAt ?? 0) - (a.heardAt ?? 0));
+  return lastHeardFirst.slice(0, MAX_DEVICES).map(device => {
     const position = positions.get(device.id);
     return {
       ...device,
       readings: position?.readings ?? 0,
       gaps: position?.gaps ?? 0,
-      ...(seenAt !== undefined && { heardAt: seenAt }),
-      online: link !== undefined,
-      ...(link !== undefined && { link }),
-      counts: counts as Readonly<Record<string, number>>,
+      online: device.link !== undefined,
+      counts: device.counts as Readonly<Record<string, number>>,
     };
   });
 }

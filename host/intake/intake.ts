@@ -302,7 +302,7 @@ export class Intake {
       id: device.id,
       ...(name === undefined ? {} : { name }),
       ...(last === undefined ? {} : { epoch: last.epoch, seq: last.seq }),
-      ...(device.seenMs < 0 ? {} : { seenAt: device.seenAt }),
+      ...(device.seenMs < 0 ? {} : { heardAt: device.seenAt }),
       silent: device.silent,
       ...(speaker === undefined ? {} : { link: speaker.linkName }),
       ...(device.clockSet === undefined

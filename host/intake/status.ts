@@ -23,7 +23,7 @@ export interface DeviceStatus {
   readonly epoch?: number;
   readonly seq?: number;
   /** When something authentic came last; absent when nothing has since the gateway began. */
-  readonly seenAt?: number;
+  readonly heardAt?: number;
   /** Nothing for three heartbeats, though it has been heard before. */
   readonly silent: boolean;
   /** The link of its session. */
