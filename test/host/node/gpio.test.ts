@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Fault } from '../../../host/fault.js';
 import { NodeGpio, type Onoff } from '../../../host/node/gpio.js';
+import { notAllowed, notRun } from '../../support/needs.js';
 import { until } from '../uplink/support.js';
 
 /**
@@ -159,10 +161,55 @@ test('through onoff, with the kernel’s number, where it is installed', async t
   ]);
 });
 
-test('onoff as it is installed has what is used of it', async t => {
-  const { Gpio } = await import('onoff');
-  for (const method of ['readSync', 'writeSync', 'watch', 'unexport'])
-    t.is(typeof Gpio.prototype[method as 'watch'], 'function');
+const SCRIPT = `
+const [module] = process.argv.slice(1);
+const { NodeGpio } = await import(module);
+const { readFileSync } = await import('node:fs');
+const gpio = new NodeGpio();
+const text = file => readFileSync('/sys/class/gpio/' + file, 'utf8').trim();
+const led = await gpio.output(17, true);
+led.write(true);
+const lit = text('gpio588/value');
+const set = [text('gpio588/direction'), text('gpio588/active_low')];
+led.close();
+const input = await gpio.input(27);
+console.log(JSON.stringify({ lit, set, dark: text('gpio588/value'), unexport: text('unexport'), high: input.read(), edge: text('gpio598/edge') }));
+process.exit(0);
+`;
+
+test('the onoff that is installed, over a tree in place of /sys/class', async t => {
+  const installed = await import('onoff').catch(() => undefined);
+  if (installed === undefined)
+    return notRun(t, 'onoff is not installed, or its native part is not: apt-get install gcc make; npm ci');
+  const lines = [588, 598].map(
+    line => `mkdir gpio${line}; for f in direction active_low value edge; do echo 1 > gpio${line}/$f; done`,
+  );
+  const script = `mount -t tmpfs tmpfs /sys/class && mkdir -p /sys/class/gpio/gpiochip571 && cd /sys/class/gpio || exit 77
+: > export; : > unexport; echo 571 > gpiochip571/base; echo 54 > gpiochip571/ngpio; echo pinctrl-rp1 > gpiochip571/label
+${lines.join('\n')}
+exec "$0" --input-type=module -e "$1" "$2"`;
+  const module = new URL('../../../host/node/gpio.js', import.meta.url).href;
+  const spaces = process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
+  const { status, stdout, stderr } = spawnSync('unshare', [
+    ...spaces,
+    'sh',
+    '-c',
+    script,
+    process.execPath,
+    SCRIPT,
+    module,
+  ]);
+  if (status === 77 || status === null || /unshare failed|Operation not permitted/.test(String(stderr)))
+    return notAllowed(t, `/sys/class can't be mounted here, by root or in a user name space: ${stderr}`);
+  t.is(status, 0, String(stderr));
+  t.deepEqual(JSON.parse(stdout.toString()), {
+    lit: '1',
+    set: ['high', '1'],
+    dark: '0',
+    unexport: '588',
+    high: true,
+    edge: 'both',
+  });
 });
 
 async function refused(gpio: NodeGpio, line = 17): Promise<Fault> {
