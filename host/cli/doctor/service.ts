@@ -1,5 +1,5 @@
 /** Whether the gateway runs: by itself, as it answers, and by systemd, which starts it where it was installed. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SYSTEM_CONFIG } from '../../config/load.js';
 import type { Config } from '../../config.js';
 import { callGateway } from '../../control/client.js';
@@ -24,15 +24,51 @@ export interface Service {
   /** Starts by systemd after it had ended. */
   readonly restarts: number;
   readonly user: string;
+  /** The folders of the machine that it sees; absent: all. */
+  readonly sees?: readonly string[];
 }
+
+const SIGHT = ['RootDirectory', 'BindPaths', 'BindReadOnlyPaths', 'StateDirectory'] as const;
 
 /** Undefined where the gateway of this configuration is no service: the unit has that of the system. */
 export async function serviceOf({ file }: Config): Promise<Service | undefined> {
   if (file !== SYSTEM_CONFIG) return undefined;
-  const found = await unitProperties(UNIT, ['ActiveState', 'Result', 'NRestarts', 'User']);
+  const found = await unitProperties(UNIT, ['ActiveState', 'Result', 'NRestarts', 'User', ...SIGHT]);
   if (found === undefined) return undefined;
   const { ActiveState: state = '', Result: result = '', NRestarts: restarts, User: user = '' } = found;
-  return { state, result, restarts: Number(restarts) || 0, user: user || 'root' };
+  const sees = sightOf(found);
+  return { state, result, restarts: Number(restarts) || 0, user: user || 'root', ...(sees && { sees }) };
+}
+
+/** A root of its own shows it what is bound into it, its state, and what every system has (`MountAPIVFS=`). */
+export function sightOf(unit: Readonly<Record<string, string>>): string[] | undefined {
+  if (!unit.RootDirectory || unit.RootDirectory === '/') return undefined;
+  const words = (name: string) => (unit[name] ?? '').split(' ').filter(word => word !== '');
+  // SOURCE:DESTINATION:OPTIONS, with a hyphen before what may be absent.
+  const bound = [...words('BindPaths'), ...words('BindReadOnlyPaths')].map(word => {
+    const [source = '', destination] = word.replace(/^-/, '').split(':');
+    return destination || source;
+  });
+  return ['/dev', '/proc', '/sys', ...bound, ...words('StateDirectory').map(name => `/var/lib/${name}`)];
+}
+
+/** Files of the configuration that the unit does not let the gateway see. */
+export function checkSight(config: Config, service: Service | undefined): Finding[] {
+  const { sees } = service ?? {};
+  if (sees === undefined) return [];
+  const { uplink, links, web } = config;
+  const files = [uplink, links.mqtt].flatMap(of => [of?.passwordFile, of?.ca, of?.cert, of?.key]);
+  const paths = [config.dataDirectory, config.keyringFile, ...files, web?.tokenFile, web?.cert, web?.key];
+  const hidden = paths.filter(
+    (path): path is string =>
+      path !== undefined && !sees.some(folder => path === folder || path.startsWith(`${folder}/`)),
+  );
+  return [...new Set(hidden)].map(path => ({
+    check: 'gateway',
+    state: 'wrong',
+    text: `${UNIT}.service does not let the gateway see ${path}`,
+    remedy: `systemctl edit ${UNIT} with [Service] BindPaths=${dirname(path)}, or move it below /var/lib/sovereign or /etc/sovereign`,
+  }));
 }
 
 /** Whom permissions are looked at for: the user of the service, where we are him or root, who himself may do everything. */

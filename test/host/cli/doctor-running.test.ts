@@ -1,6 +1,6 @@
 import test from 'ava';
 import { checkRunning } from '../../../host/cli/doctor/running.js';
-import { checkService, type Service } from '../../../host/cli/doctor/service.js';
+import { checkService, checkSight, type Service, sightOf } from '../../../host/cli/doctor/service.js';
 import { parseConfig } from '../../../host/config.js';
 import type { DeviceStatus, NodeStatus } from '../../../host/control/status.js';
 import { Fault } from '../../../host/fault.js';
@@ -147,4 +147,29 @@ test('whether it runs, by what it answers and what systemd says', t => {
     t.regex(`${state} ${text}`, line);
     t.true(state === 'ok' || Boolean(remedy), text);
   }
+});
+
+test('what the unit hides from the gateway', t => {
+  const unit = {
+    RootDirectory: '/opt/sovereign/root',
+    BindPaths: '/media/ssd:/media/ssd:rbind',
+    BindReadOnlyPaths: '/usr:/usr:rbind -/etc:/etc:rbind /run /opt/sovereign:/opt/sovereign:rbind',
+    StateDirectory: 'sovereign',
+  };
+  const sees = sightOf(unit);
+  t.is(sightOf({ ...unit, RootDirectory: '' }), undefined);
+  const hidden = (data: string, cert: string) => {
+    const uplink = `uplink: { broker: "mqtts://b", ca: ${cert} }`;
+    const text = `site: s\ngateway: g\ndata: ${data}\n${uplink}\n`;
+    const service = { state: 'active', result: 'success', restarts: 0, user: 'sovereign' };
+    const parsed = parseConfig(text, '/etc/sovereign/config.yaml');
+    t.deepEqual(checkSight(parsed, service), [], 'a unit that hides nothing');
+    return checkSight(parsed, { ...service, ...(sees && { sees }) }).map(finding => finding.text);
+  };
+  t.deepEqual(hidden('/var/lib/sovereign', 'ca.pem'), []);
+  t.deepEqual(hidden('/media/ssd/sovereign', '/etc/ssl/ca.pem'), []);
+  t.deepEqual(hidden('/media/ssd2', '/home/pi/ca.pem'), [
+    'sovereign.service does not let the gateway see /media/ssd2',
+    'sovereign.service does not let the gateway see /home/pi/ca.pem',
+  ]);
 });
