@@ -17,11 +17,15 @@ export interface Trouble {
   delay: number;
 }
 
+const MAX_RECORDED = 5000;
+
 export const CALM: Trouble = { drop: 0, duplicate: 0, corrupt: 0, delay: 0 };
 
 export class Board {
   readonly sealed: string[] = [];
   readonly receipted: string[] = [];
+  /** What somebody on the link has recorded. */
+  readonly recorded: Uint8Array[] = [];
   lost = 0;
   trouble = CALM;
   device!: Device;
@@ -53,6 +57,7 @@ export class Board {
         random: this.#random,
         wire: {
           send: (buffer, from, to) => {
+            if (this.recorded.length < MAX_RECORDED) this.recorded.push(buffer.slice(from, to));
             this.#carry(buffer.slice(from, to), bytes => this.#link?.handler?.data(bytes));
             return true;
           },
@@ -83,6 +88,11 @@ export class Board {
     this.#passedMs += this.#rig.clock.monotonic();
     this.#rig = rig;
     this.connect();
+  }
+
+  /** Somebody on the link sends what he has recorded. */
+  replay(frames: readonly Uint8Array[]): void {
+    for (const frame of frames) this.#link?.handler?.data(frame);
   }
 
   connect(): void {
