@@ -45,7 +45,7 @@ interface Chip {
 
 /** Of the 40-pin header of Raspberry Pis: 5, 4, and those before. */
 const HEADERS = ['pinctrl-rp1', 'pinctrl-bcm2711', 'pinctrl-bcm2835'];
-const CLASS = '/sys/class/gpio';
+export const GPIO_CLASS = '/sys/class/gpio';
 /** udev gives a line that was just exported to its group after a moment. */
 const EXPORT_MS = 2000;
 const EXPORT_STEP_MS = 20;
@@ -56,15 +56,15 @@ export class NodeGpio implements Lines {
   readonly #chip: string | undefined;
   readonly #load: () => Promise<Onoff | undefined>;
 
-  constructor({ chip, root = CLASS, load }: GpioOptions = {}) {
+  constructor({ chip, root = GPIO_CLASS, load }: GpioOptions = {}) {
     this.#root = root;
     this.#chip = chip;
     // `onoff` knows no other place than the kernel's.
-    this.#load = load ?? (root === CLASS ? loadOnoff : async () => undefined);
+    this.#load = load ?? (root === GPIO_CLASS ? loadOnoff : async () => undefined);
   }
 
   async output(line: number, activeLow: boolean): Promise<OutputLine> {
-    const number = this.#number(line);
+    const number = this.numberOf(line);
     const onoff = await this.#load();
     return faulty(line, async () => {
       if (onoff === undefined) return FileOutput.open(this.#root, number, activeLow);
@@ -81,7 +81,7 @@ export class NodeGpio implements Lines {
   }
 
   async input(line: number): Promise<InputLine> {
-    const number = this.#number(line);
+    const number = this.numberOf(line);
     const onoff = await this.#load();
     return faulty(line, async () => {
       if (onoff === undefined) return FileInput.open(this.#root, number);
@@ -94,8 +94,8 @@ export class NodeGpio implements Lines {
     });
   }
 
-  /** @throws Fault `gpio-absent`, `gpio-chip`, `gpio-line` */
-  #number(line: number): number {
+  /** What the kernel calls a line. @throws Fault `gpio-absent`, `gpio-chip`, `gpio-line` */
+  numberOf(line: number): number {
     const chips = this.#chips();
     const chip =
       this.#chip === undefined

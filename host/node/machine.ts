@@ -19,10 +19,18 @@ import { blockName } from './disk-writes.js';
 
 const PROGRAM_TIMEOUT_MS = 5000;
 
+export type Access = 'read' | 'write' | 'read-write';
+
+const ACCESS: Readonly<Record<Access, { readonly mode: number; readonly test: string }>> = {
+  read: { mode: constants.R_OK, test: 'test -r "$1"' },
+  write: { mode: constants.W_OK, test: 'test -w "$1"' },
+  'read-write': { mode: constants.R_OK | constants.W_OK, test: 'test -r "$1" -a -w "$1"' },
+};
+
 /** '' when it may be done, else the system's code: `ENOENT`, `EACCES`, … */
-export async function accessCode(path: string, what: 'read' | 'read-write'): Promise<string> {
+export async function accessCode(path: string, what: Access): Promise<string> {
   try {
-    await access(path, what === 'read' ? constants.R_OK : constants.R_OK | constants.W_OK);
+    await access(path, ACCESS[what].mode);
     return '';
   } catch (error) {
     return systemCode(error) || 'EIO';
@@ -33,14 +41,10 @@ export async function accessCode(path: string, what: 'read' | 'read-write'): Pro
  * The same for another user, with all his groups, which takes root; for ourselves when no user is given.
  * @returns '' or the system's code
  */
-export async function accessCodeAs(
-  user: string | undefined,
-  path: string,
-  what: 'read' | 'read-write',
-): Promise<string> {
+export async function accessCodeAs(user: string | undefined, path: string, what: Access): Promise<string> {
   const own = await accessCode(path, what);
   if (user === undefined || user === userName() || own !== '') return own;
-  const test = what === 'read' ? 'test -r "$1"' : 'test -r "$1" -a -w "$1"';
+  const { test } = ACCESS[what];
   const allowed = await programOutput('runuser', ['-u', user, '--', 'sh', '-c', test, 'sh', path]);
   return allowed === undefined ? 'EACCES' : '';
 }
