@@ -12,7 +12,14 @@
  *
  * The number is the page's own, so that it can tell answers apart; calls are answered in their order.
  */
-import { type BadRequest, type ControlRequest, type DeviceDetail, readCall } from '../control/calls.js';
+import {
+  type BadRequest,
+  type ControlCall,
+  type ControlRequest,
+  type ControlStream,
+  type DeviceDetail,
+  readCall,
+} from '../control/calls.js';
 import type { DeviceStatus, NodeStatus } from '../control/status.js';
 
 export interface Hello {
@@ -49,6 +56,24 @@ export interface FleetItem {
 
 export type FleetStatus = Omit<NodeStatus, 'devices' | 'links'>;
 
+/** What a page may ask of the gateway. Whatever else the control socket answers is for the commands of this machine. */
+const PAGE_CALLS: ReadonlySet<ControlCall | ControlStream> = new Set([
+  'status',
+  'devices',
+  'device',
+  'drain',
+  'pause',
+  'resume',
+  'quarantine-list',
+  'quarantine-show',
+  'quarantine-release',
+  'log-level',
+  'readings',
+  'backlog',
+  'tail',
+  'log',
+] as const);
+
 export const MAX_TOKEN_CHARS = 256;
 const MAX_NUMBER = 2 ** 31;
 
@@ -71,10 +96,16 @@ export function readMessage(text: string): PageMessage | undefined {
   const { ask, ...request } = value;
   if (!isNumber(ask)) return undefined;
   if (request.call === 'fleet') return { ask, call: 'fleet' };
-  if (request.call !== 'unlock') return { ask, call: 'control', request: readCall(request) };
+  if (request.call !== 'unlock') return { ask, call: 'control', request: pageCall(request) };
   const { token } = request;
   if (typeof token !== 'string' || token.length > MAX_TOKEN_CHARS) return undefined;
   return { ask, call: 'unlock', token };
+}
+
+function pageCall(request: Record<string, unknown>): ControlRequest | BadRequest {
+  const read = readCall(request);
+  if ('fault' in read || PAGE_CALLS.has(read.call)) return read;
+  return { fault: 'unknown-call', message: `${read.call} is not for pages: ask over the control socket` };
 }
 
 const isNumber = (value: unknown): value is number =>

@@ -214,6 +214,7 @@ test('whatever else a page sends costs its connection alone', async t => {
   }
   const patient = await open();
   t.like(await patient.ask('no-such-call'), { ok: false, code: 'unknown-call' });
+  t.like(await patient.ask('checkpoint'), { ok: false, code: 'unknown-call' }, 'for the commands alone');
   t.like(await patient.ask('device', { device: 7 }), { ok: false, code: 'bad-request' });
   const hasty = await open();
   for (let i = 0; i < 200; i++) hasty.socket.send(`{"ask":${i},"call":"status"}`);

@@ -69,6 +69,7 @@ function runningFacts(status: FleetStatus): FactList {
     ['Version', status.version],
     ['Runs on', status.runtime],
     ['Process', String(status.pid)],
+    ['Memory', status.process && bytesText(status.process.residentBytes)],
     ['Started', timeText(status.startedAt)],
     ['Running for', durationText(status.uptimeMs)],
     [
