@@ -135,6 +135,27 @@ inside('an address, a site, a data directory: the configuration is the installed
   t.regex(text, /^data: \/var\/lib\/sovereign$/m);
   const doctor = await m.run('sovereign', ['doctor', '--json']);
   t.regex(doctor.out, /"check":"data","state":"ok"/);
+  t.regex(doctor.out, /"check":"gateway","state":"ok","text":"version \S+ runs as process/);
+  t.notRegex(doctor.out, /does not let the gateway see/);
+});
+
+inside('doctor knows the service: stopped, with a certificate out of its sight, failed', async (t, m) => {
+  const gateway = async () => {
+    const { out } = await m.run('sovereign', ['doctor', '--json']);
+    const findings = out.split('\n').filter(line => line.startsWith('{')) as string[];
+    return findings.filter(line => line.includes('"check":"gateway"')).join('\n');
+  };
+  await m.run('systemctl', ['stop', 'sovereign']);
+  t.regex(await gateway(), /sovereign\.service is inactive.*systemctl enable --now sovereign/);
+  const file = m.path('/etc/sovereign/config.yaml');
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace(/broker: mqtt:\S+/, 'broker: mqtts://localhost\n  ca: /home/ca.pem'));
+  t.regex(await gateway(), /does not let the gateway see \/home\/ca\.pem.*BindPaths=\/home/);
+  await m.run('systemctl', ['start', 'sovereign']);
+  t.regex(await gateway(), /sovereign\.service (ends again and again|has failed).*journalctl -u sovereign/);
+  await writeFile(file, text);
+  t.is((await m.run('systemctl', ['restart', 'sovereign'])).code, 0);
+  t.regex(await gateway(), /"state":"ok"/);
 });
 
 inside(
