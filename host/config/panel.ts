@@ -16,6 +16,9 @@ export interface PanelConfig {
     | undefined;
 }
 
+/** As Home Assistant has it. */
+export const DEFAULT_PREFIX = 'homeassistant';
+
 export interface HomeAssistantConfig {
   /** Of its discovery topics. */
   readonly prefix: string;

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { NAME, NAME_RULE } from '../keyring/entry.js';
 import { MAX_PERIOD_MS, MIN_PERIOD_MS } from './devices.js';
+import { DEFAULT_PREFIX } from './panel.js';
 
 const MiB = 1024 * 1024;
 const GiB = 1024 * MiB;
@@ -122,7 +123,7 @@ const homeAssistant = z.strictObject({
   prefix: text(
     'a topic without wildcards, such as homeassistant',
     /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+){0,7}$/,
-  ).default('homeassistant'),
+  ).default(DEFAULT_PREFIX),
 });
 
 const gpio = () => whole(0, 1023, ' (a line of the GPIO chip: the BCM number on a Raspberry Pi)');
@@ -187,7 +188,8 @@ export const configSchema = z.strictObject({
   quarantine: quarantine.prefault({}),
   metrics: metrics.optional(),
   web: web.optional(),
-  homeAssistant: homeAssistant.optional(),
+  // The bare word says enough.
+  homeAssistant: homeAssistant.nullable().optional(),
   panel: panel.optional(),
   devices: devices.default({}),
   log: z

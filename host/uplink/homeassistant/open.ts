@@ -1,3 +1,4 @@
+import { DEFAULT_PREFIX } from '../../config/panel.js';
 import type { Config } from '../../config.js';
 import type { Entry } from '../../journal/entry.js';
 import type { Storage } from '../../ports.js';
@@ -7,8 +8,6 @@ import { HomeAssistant, type HomeAssistantPorts } from './home-assistant.js';
 interface DurableJournal {
   onDurable(listener: (batch: readonly Entry[]) => void): void;
 }
-
-const DEFAULT_PREFIX = 'homeassistant';
 
 /** Undefined when Home Assistant is not wanted, and nothing of an earlier run is left to be taken away. */
 export async function openHomeAssistant(

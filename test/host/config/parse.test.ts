@@ -47,6 +47,7 @@ test('Home Assistant needs an uplink with readings that people can read; the pan
     FILE,
   );
   t.deepEqual(config.homeAssistant, { prefix: 'homeassistant' });
+  t.deepEqual(parseConfig(`${MINIMAL}${uplink}homeAssistant:\n`, FILE).homeAssistant, config.homeAssistant);
   t.deepEqual(config.panel, {
     led: { gpio: 17, activeLow: false },
     enclosure: { gpio: 27, openWhen: 'low', debounceMs: 50 },
