@@ -81,6 +81,15 @@ function checkDevices({ devices, keyring, uptimeMs, clock }: NodeStatus): Findin
       text: `silent: ${names(silent, ({ heardAt }) => (heardAt ? ` for ${durationText(clock.at - heardAt)}` : ''))}`,
       remedy: 'look at their power, cable or Wi-Fi; a lamp on the board says more (boards/README.md)',
     });
+  const gaps = devices.filter(device => device.gaps > 0);
+  if (gaps.length > 0)
+    findings.push({
+      check,
+      state: 'note',
+      text: `gaps since the journal began: ${names(gaps, device => ` ${device.gaps}`)}`,
+      remedy:
+        'away for longer than their backlog holds, or without power meanwhile? sovereign journal cat names them',
+    });
   const forked = devices.filter(({ counts }) => (counts.fork ?? 0) > 0);
   if (forked.length > 0)
     findings.push({

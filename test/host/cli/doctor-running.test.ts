@@ -64,6 +64,10 @@ const cases: Record<string, [Partial<NodeStatus>, RegExp]> = {
     { devices: Array.from({ length: 7 }, (_, i) => device({ silent: true, name: `d${i}` })) },
     /^note devices: silent: d0 for 2 h 0 min, .* and 2 more$/,
   ],
+  'readings that are missing': [
+    { devices: [device({ gaps: 3, name: 'probe' })] },
+    /^note devices: gaps since the journal began: probe 3$/,
+  ],
   'a fork': [
     { devices: [device({ counts: { fork: 1 } })] },
     /^wrong devices: two different readings with one number: 00000000000000a1$/,
