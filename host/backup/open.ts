@@ -78,9 +78,19 @@ export async function* chunksOf(file: StorageFile): Chunks {
  * @throws Fault `backup-form`, `backup-key-wrong`, `backup-damaged`; `config-invalid`, `keyring-invalid` for what no gateway would take
  */
 export async function openBackup(
-  { hash }: Pick<BackupPorts, 'hash'>,
+  ports: Pick<BackupPorts, 'hash'>,
   sealed: Chunks,
   unlock: Unlock,
+  path: string,
+  take: TakeData = drain,
+): Promise<Opened> {
+  return openArchive(ports, await decrypt(sealed, unlock, path), path, take);
+}
+
+/** As `openBackup`, for what has been decrypted: whoever knows the public key can have made it. */
+export async function openArchive(
+  { hash }: Pick<BackupPorts, 'hash'>,
+  plain: Chunks,
   path: string,
   take: TakeData = drain,
 ): Promise<Opened> {
@@ -91,7 +101,7 @@ export async function openBackup(
   let bytes = 0;
   let segments = 0;
   let evidence = 0;
-  for await (const member of membersOf(await decrypt(sealed, unlock, path))) {
+  for await (const member of membersOf(plain)) {
     const { name, sizeBytes } = member;
     if (listed !== undefined || sums.has(name))
       throw formFault(`${JSON.stringify(name)} stands where nothing may`);

@@ -1,3 +1,4 @@
+import { backup } from './backup.js';
 import { cbor } from './cbor.js';
 import { config } from './config.js';
 import { control } from './control.js';
@@ -34,4 +35,5 @@ export const targets: readonly Target[] = [
   web,
   keyrings,
   config,
+  backup,
 ];
