@@ -33,7 +33,6 @@ const ID = /^[0-9a-f]{16}$/;
 
 export function controlHandlers(parts: HandlerParts): ControlHandlers {
   const { keyring, intake, journal } = parts;
-  const devices = () => deviceStatuses(intake.status(), journal.positions);
   const decoder = new ReadingDecoder();
   const decode = (entry: Parameters<ReadingDecoder['decode']>[0]) =>
     decoder.decode(entry, keyring.get(entry.device)?.name);
@@ -62,10 +61,13 @@ export function controlHandlers(parts: HandlerParts): ControlHandlers {
 
   return {
     status: () => parts.status(),
-    devices: () => ({ devices: devices().map(detail) }),
+    devices: () => ({ devices: deviceStatuses(intake.status().devices, journal.positions).map(detail) }),
     device: ({ device }) => {
       const id = idOf(device);
-      const known = devices().find(one => one.id === id);
+      const [known] = deviceStatuses(
+        intake.status().devices.filter(one => one.id === id),
+        journal.positions,
+      );
       if (known !== undefined) return detail(known);
       throw new Fault('device-unknown', `nothing is known of ${id}`, 'sovereign devices lists them');
     },

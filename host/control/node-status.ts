@@ -80,7 +80,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
       .slice(0, MAX_LINKS)
       .map(({ device, ...link }) => ({ ...link, devices: device === undefined ? [] : [device] })),
     linkCount: intake.links.length,
-    devices: deviceStatuses(intake, journal.positions),
+    devices: deviceStatuses(intake.devices, journal.positions),
     deviceCount: intake.devices.length,
     journal: {
       state: journal.state.name,
@@ -122,10 +122,10 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
 
 /** Those heard last first, at most `MAX_DEVICES`. */
 export function deviceStatuses(
-  intake: IntakeStatus,
+  devices: IntakeStatus['devices'],
   positions: ReadonlyMap<string, DevicePosition>,
 ): DeviceStatus[] {
-  const lastHeardFirst = [...intake.devices].sort((a, b) => (b.heardAt ?? 0) - (a.heardAt ?? 0));
+  const lastHeardFirst = [...devices].sort((a, b) => (b.heardAt ?? 0) - (a.heardAt ?? 0));
   return lastHeardFirst.slice(0, MAX_DEVICES).map(device => {
     const position = positions.get(device.id);
     return {

@@ -1,14 +1,15 @@
 /** From a request to its answer, for whoever takes requests: the control socket, the page. */
 import { Fault } from '../fault.js';
 import type { Log } from '../ports.js';
-import type {
-  BadRequest,
-  BeginStream,
-  CallRequest,
-  ControlAnswer,
-  ControlHandlers,
-  ControlRequest,
-  StreamRequest,
+import {
+  ACCESS,
+  type BadRequest,
+  type BeginStream,
+  type CallRequest,
+  type ControlAnswer,
+  type ControlHandlers,
+  type ControlRequest,
+  type StreamRequest,
 } from './calls.js';
 
 /** The answer to a call. Never rejects. */
@@ -21,7 +22,10 @@ export async function perform(
   const { call, args } = request as CallRequest;
   try {
     const handler = handlers[call] as (given: typeof args) => unknown;
-    return { ok: true, value: await handler(args) };
+    const value = await handler(args);
+    // Who looks after a gateway wants to know later what others have told it.
+    if (ACCESS[call] === 'write') log.info('control', { call, what: Object.values(args).join(' ') });
+    return { ok: true, value };
   } catch (error) {
     return failure(call, error, log);
   }

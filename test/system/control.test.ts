@@ -138,7 +138,8 @@ test('readings are looked at, publishing is paused, resumed and hurried', async 
   t.is((await tail.end('SIGINT')).code, 0);
   t.is((await followed.end('SIGINT')).code, 0);
   const events = new Set(followed.lines.map(line => JSON.parse(line).event));
-  for (const event of ['uplink-online', 'session', 'uplink-waiting']) t.true(events.has(event), event);
+  for (const event of ['uplink-online', 'session', 'uplink-waiting', 'control'])
+    t.true(events.has(event), event);
 });
 
 test('what was refused for want of a key is taken once there is one', async t => {
