@@ -10,7 +10,7 @@ import { Journal } from '../../host/journal/journal.js';
 import { systemClock } from '../../host/node/clock.js';
 import { silentLog } from '../../host/node/log.js';
 import { NodeStorage } from '../../host/node/storage.js';
-import type { Storage, StorageFile } from '../../host/ports.js';
+import { CountingStorage } from '../support/counting-storage.js';
 import { median } from './figures.js';
 import type { Row } from './row.js';
 
@@ -27,15 +27,6 @@ export interface JournalBenchOptions {
 const DEVICES = 50;
 const ENVELOPE_BYTES = 130;
 const RUNS = 5;
-
-/** What goes to and from the disk. */
-interface Counts {
-  written: number;
-  writes: number;
-  syncs: number;
-  read: number;
-  opened: Set<string>;
-}
 
 export async function benchJournal(options: JournalBenchOptions = {}): Promise<Row[]> {
   const { backlog = 2_000_000, groups = 400, groupSizes = [16, 64, 256, 1024] } = options;
@@ -57,14 +48,14 @@ async function benchAppend(directory: string, size: number, groups: number): Pro
   const bare: number[] = [];
   let bytes = 0;
   for (let run = 0; run < RUNS; run++) {
-    const counts = newCounts();
+    const counts = new CountingStorage();
     const journal = await openIn(join(directory, `append-${size}-${run}`), counts);
     const entries = readings(size * groups);
     const began = performance.now();
     await inGroups(journal, entries, size);
     rates.push((entries.length / (performance.now() - began)) * 1000);
     await journal.close();
-    bytes = counts.written / entries.length;
+    bytes = counts.writtenBytes / entries.length;
     bare.push(await bareLoop(join(directory, `bare-${size}-${run}`), Math.round(bytes * size), groups, size));
     // One right after the other: what else the disk has to do hits both.
     shares.push((rates[run] / bare[run]) * 100);
@@ -123,16 +114,16 @@ async function bareLoop(path: string, groupBytes: number, groups: number, size: 
 
 async function benchOpen(directory: string, count: number): Promise<Row[]> {
   const path = join(directory, `open-${count}`);
-  const journal = await openIn(path, newCounts());
+  const journal = await openIn(path, new CountingStorage());
   const chunk = 20_000;
   for (let done = 0; done < count; done += chunk) {
     await inGroups(journal, readings(Math.min(chunk, count - done), done), 1000);
   }
   await journal.close();
   const times: number[] = [];
-  let counts = newCounts();
+  let counts = new CountingStorage();
   for (let run = 0; run < RUNS; run++) {
-    counts = newCounts();
+    counts = new CountingStorage();
     const began = performance.now();
     const again = await openIn(path, counts);
     times.push(performance.now() - began);
@@ -144,12 +135,12 @@ async function benchOpen(directory: string, count: number): Promise<Row[]> {
   return [
     { name, value: Math.round(median(times) * 10) / 10, unit: 'ms' },
     { name: `${name}: segments read`, value: counts.opened.size, unit: 'segments' },
-    { name: `${name}: bytes read`, value: counts.read, unit: 'bytes' },
+    { name: `${name}: bytes read`, value: counts.readBytes, unit: 'bytes' },
   ];
 }
 
-function openIn(directory: string, counts: Counts): Promise<Journal> {
-  return Journal.open({ storage: counting(counts), clock: systemClock, log: silentLog }, { directory });
+function openIn(directory: string, counts: CountingStorage): Promise<Journal> {
+  return Journal.open({ storage: counts, clock: systemClock, log: silentLog }, { directory });
 }
 
 function readings(count: number, before = 0): ReadingEntry[] {
@@ -173,46 +164,4 @@ function readings(count: number, before = 0): ReadingEntry[] {
     });
   }
   return entries;
-}
-
-function newCounts(): Counts {
-  return { written: 0, writes: 0, syncs: 0, read: 0, opened: new Set() };
-}
-
-function counting(counts: Counts): Storage {
-  const real = new NodeStorage();
-  return {
-    list: directory => real.list(directory),
-    ensureDirectory: directory => real.ensureDirectory(directory),
-    syncDirectory: directory => real.syncDirectory(directory),
-    rename: (from, to) => real.rename(from, to),
-    remove: path => real.remove(path),
-    space: path => real.space(path),
-    open: async (path, mode) => {
-      if (mode === 'read') counts.opened.add(path);
-      return countingFile(await real.open(path, mode), counts);
-    },
-  };
-}
-
-function countingFile(file: StorageFile, counts: Counts): StorageFile {
-  return {
-    read: async (target, position) => {
-      const read = await file.read(target, position);
-      counts.read += read;
-      return read;
-    },
-    write: async (source, position) => {
-      const written = await file.write(source, position);
-      counts.written += written;
-      counts.writes++;
-      return written;
-    },
-    sync: () => {
-      counts.syncs++;
-      return file.sync();
-    },
-    size: () => file.size(),
-    close: () => file.close(),
-  };
 }
