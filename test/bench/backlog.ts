@@ -127,6 +127,7 @@ async function build(gateway: GatewayRig, drivers: readonly Driver[], readings: 
 }
 
 async function drain(gateway: GatewayRig, readings: number): Promise<Course> {
+  await gateway.online();
   const watched = watch(gateway, async () => (await gateway.status()).uplink?.published ?? 0);
   const began = performance.now();
   await gateway.drained();

@@ -117,6 +117,12 @@ ${settings}
     return callGateway(ports, join(this.directory, 'data', 'control.sock'), 'status', {});
   }
 
+  /** Resolves once the uplink is connected. */
+  async online(): Promise<void> {
+    const program = this.#program!;
+    await program.until(() => program.errors.includes('uplink-online'), 'a connection to the broker');
+  }
+
   /** Resolves once the uplink has published everything. */
   async drained(everyMs = 20): Promise<void> {
     while ((await this.status()).uplink?.drained !== true) await new Promise(go => setTimeout(go, everyMs));

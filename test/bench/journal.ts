@@ -143,7 +143,7 @@ function openIn(directory: string, counts: CountingStorage): Promise<Journal> {
   return Journal.open({ storage: counts, clock: systemClock, log: silentLog }, { directory });
 }
 
-function readings(count: number, before = 0): ReadingEntry[] {
+export function readings(count: number, before = 0): ReadingEntry[] {
   const entries: ReadingEntry[] = [];
   for (let i = 0; i < count; i++) {
     const bytes = Buffer.alloc(ENVELOPE_BYTES, i & 0xff);

@@ -15,8 +15,9 @@ export interface Sender {
   readonly ends: readonly number[];
 }
 
-export function prepareSenders(devices: number, readings: number): Sender[] {
-  return Array.from({ length: devices }, (_, i) => prepare(i + 1, readings));
+/** @param first number of a device: numbers name devices */
+export function prepareSenders(devices: number, readings: number, first = 1): Sender[] {
+  return Array.from({ length: devices }, (_, i) => prepare(first + i, readings));
 }
 
 function prepare(number: number, readings: number): Sender {
@@ -32,11 +33,17 @@ function prepare(number: number, readings: number): Sender {
   return { identity, envelopes, stream: Buffer.concat(frames), ends };
 }
 
-/** Opens a session for each, then lets all send; how many ms that took, from the first reading sent to the last receipted. */
-export async function sendAll(senders: readonly Sender[], port: number, window: number): Promise<number> {
+/** @param sending called when all sessions are open @returns how many ms it took from then to the last receipt */
+export async function sendAll(
+  senders: readonly Sender[],
+  port: number,
+  window: number,
+  sending: () => void = () => {},
+): Promise<number> {
   const open: Open[] = [];
   // Not all at a time: a gateway holds few connections that have not said who they are.
   for (const sender of senders) open.push(await openSession(sender, port));
+  sending();
   const began = performance.now();
   await Promise.all(open.map(session => send(session, window)));
   const ms = performance.now() - began;
