@@ -57,7 +57,7 @@ for (const protocol of ['5', '3.1.1'] as const)
   for (const order of ['oldest-first', 'live-first'] as const)
     test(`a backlog drains ${order} on MQTT ${protocol}, and what is shown is of now, at once`, async t => {
       if (!needs(t, 'mosquitto')) return;
-      const { broker, journal, keyring, begin } = await site(t, protocol, { order, replayPerSecond: 400 });
+      const { broker, journal, keyring, begin } = await site(t, protocol, { order, replayPerSecond: 250 });
       const probe = new SaidDevice(1);
       keyring.set(probe.id, 'probe');
       const dayMs = 86_400_000;
