@@ -89,6 +89,21 @@ function archive(parts: readonly Part[], sums: boolean): Buffer {
   return Buffer.concat([...blocks, END]);
 }
 
+/** Of members: some that there are, some that lead elsewhere. */
+const NAMES = [
+  'status.json',
+  'device-settings.json',
+  'evidence/0011223344556677-1-2-8899aabbccddeeff.json',
+  'evidence/../../../etc/cron.d/x',
+  'evidence/x.json',
+  'journal/../lock',
+  'journal/00000000000000000000.jsonl',
+  'journal/99999999999999999999.jsonl',
+  'files/1-a/../../b',
+  '/etc/passwd',
+  'control.sock',
+];
+
 /** What a backup has, some of it with other values, or missing, or twice; the sums are right. */
 function anyArchive(dice: Dice): Buffer {
   const json = (value: unknown) => {
@@ -104,6 +119,7 @@ function anyArchive(dice: Dice): Buffer {
     { name: 'handover.json', content: encodeHops([HOP]) },
     { name: 'journal/00000000000000000001.jsonl', content: dice.bytes(dice.below(1200)) },
   ];
+  if (dice.oneIn(6)) parts.push({ name: dice.pick(NAMES), content: dice.bytes(dice.below(9)) });
   if (dice.oneIn(6)) parts.splice(dice.below(parts.length), 1);
   if (dice.oneIn(12)) parts.push(dice.pick(parts));
   return archive(parts, !dice.oneIn(12));
@@ -153,7 +169,14 @@ const archives = mutated(
 const texts = mutated('any text is what it says, and is read the same again, or is refused', {
   pool: dice =>
     Array.from({ length: 100 }, () => {
-      const text = JSON.stringify(dice.pick([PLACE, MANIFEST, { handover: 1, hops: [HOP, HOP] }]));
+      const text = JSON.stringify(
+        dice.pick([
+          PLACE,
+          { ...PLACE, positions: [...PLACE.positions, ...PLACE.positions] },
+          MANIFEST,
+          { handover: 1, hops: [HOP, HOP] },
+        ]),
+      );
       return utf8(alteredText(text, dice, KEYS) ?? text);
     }),
   words: WORDS,
@@ -167,6 +190,10 @@ const texts = mutated('any text is what it says, and is read the same again, or 
       value = undefined;
     }
     const place = await answer(() => readPlace(value));
+    if (place) {
+      const rows = (value as typeof PLACE).positions.length;
+      ensure(place.positions.size === rows, `${rows} positions of ${place.positions.size} devices`);
+    }
     if (place)
       ensure(
         isDeepStrictEqual(readPlace(JSON.parse(JSON.stringify(placeObject(place)))), place),
