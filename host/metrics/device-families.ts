@@ -26,7 +26,7 @@ export function deviceFamilies(maxDevices: number): readonly Family[] {
   return [
     {
       name: 'sovereign_devices',
-      help: 'Devices by state: online (has a session), silent (not heard for longer than devices ever are), offline (the rest).',
+      help: 'Devices by state: online (has a session), silent (not heard for longer than devices ever are), removed (no longer in the keyring), offline (the rest).',
       type: 'gauge',
       labels: ['state'],
       samples: ({ devices }) => byState(devices),
@@ -101,7 +101,8 @@ export function deviceFamilies(maxDevices: number): readonly Family[] {
 const labelsOf = ({ id, name }: DeviceStatus) => ({ device: id, name: labelValue(name ?? '') });
 
 function byState(devices: readonly DeviceStatus[]): Sample[] {
-  const count = { online: 0, silent: 0, offline: 0 };
-  for (const { online, silent } of devices) count[silent ? 'silent' : online ? 'online' : 'offline'] += 1;
+  const count = { online: 0, silent: 0, removed: 0, offline: 0 };
+  for (const { name, online, silent } of devices)
+    count[name === undefined ? 'removed' : silent ? 'silent' : online ? 'online' : 'offline'] += 1;
   return Object.entries(count).map(([state, value]) => ({ labels: { state }, value }));
 }

@@ -72,7 +72,7 @@ function checkSerialLinks({ links: { serial } }: Config, { links, linkCount }: N
 
 function checkDevices({ devices, keyring, uptimeMs, clock }: NodeStatus): Finding[] {
   const check = 'devices';
-  const silent = devices.filter(device => device.silent);
+  const silent = devices.filter(({ name, silent }) => silent && name !== undefined);
   const findings: Finding[] = [];
   if (silent.length > 0)
     findings.push({

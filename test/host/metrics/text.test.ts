@@ -33,7 +33,7 @@ const full: NodeStatus = {
   ],
   linkCount: 5,
   process: { residentBytes: 90_000_000, heapBytes: 30_000_000, cpuSeconds: 1.5 },
-  deviceCount: 3,
+  deviceCount: 4,
   devices: [
     device(1, {
       name: 'probe',
@@ -49,7 +49,8 @@ const full: NodeStatus = {
       settings: { version: 2, acknowledged: 1, supported: true, fault: 'no such source' },
     }),
     device(2, { online: false, silent: true, name: 'attic' }),
-    device(3, { online: false }),
+    device(3, { online: false, silent: true }),
+    device(4, { online: false, name: 'spare' }),
   ],
   journal: {
     state: 'stalled',
@@ -119,6 +120,7 @@ test('every metric is told of a gateway that has it, and promtool finds nothing 
     'sovereign_devices{state="online"}': 1,
     'sovereign_devices{state="silent"}': 1,
     'sovereign_devices{state="offline"}': 1,
+    'sovereign_devices{state="removed"}': 1,
     'sovereign_device_info{device="0000000000000001",name="probe",firmware="0.1.0"}': 1,
     'sovereign_device_last_heard_timestamp_seconds{device="0000000000000001",name="probe"}': 1_780_000_060,
     'sovereign_device_signal_dbm{device="0000000000000001",name="probe"}': -61,
@@ -159,7 +161,7 @@ test('what came before leaves nothing behind: each text is of its status alone',
 });
 
 test('however many devices there are, so many are told one by one, always the same', async t => {
-  const devices = Array.from({ length: 4096 }, (_, i) => device(i));
+  const devices = Array.from({ length: 4096 }, (_, i) => device(i, { name: `d${i}` }));
   const told = families(50);
   const ids = async (of: readonly DeviceStatus[]) =>
     [...samples(await metricsText(told, { ...full, devices: of, deviceCount: of.length })).keys()]
