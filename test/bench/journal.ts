@@ -11,7 +11,7 @@ import { systemClock } from '../../host/node/clock.js';
 import { silentLog } from '../../host/node/log.js';
 import { NodeStorage } from '../../host/node/storage.js';
 import { CountingStorage } from '../support/counting-storage.js';
-import { median } from './figures.js';
+import { count, median } from './figures.js';
 import type { Row } from './row.js';
 
 export interface JournalBenchOptions {
@@ -26,7 +26,10 @@ export interface JournalBenchOptions {
 
 const DEVICES = 50;
 const ENVELOPE_BYTES = 130;
-const RUNS = 5;
+const RUNS = 7;
+const MIN_SHARE = 60;
+const MAX_BYTES = 1.6 * ENVELOPE_BYTES + 100;
+const MAX_OPEN_MS = 200;
 
 export async function benchJournal(options: JournalBenchOptions = {}): Promise<Row[]> {
   const { backlog = 2_000_000, groups = 400, groupSizes = [16, 64, 256, 1024] } = options;
@@ -34,8 +37,7 @@ export async function benchJournal(options: JournalBenchOptions = {}): Promise<R
   const rows: Row[] = [];
   try {
     for (const size of groupSizes) rows.push(...(await benchAppend(directory, size, groups)));
-    for (const count of [Math.round(backlog / 100), backlog])
-      rows.push(...(await benchOpen(directory, count)));
+    for (const wanted of [1000, backlog]) rows.push(...(await benchOpen(directory, wanted)));
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -61,18 +63,22 @@ async function benchAppend(directory: string, size: number, groups: number): Pro
     shares.push((rates[run] / bare[run]) * 100);
   }
   const name = `journal append, groups of ${size}`;
+  const of = median(shares);
   return [
-    { name, value: Math.round(median(rates)), unit: 'readings/s', reference: Math.round(median(bare)) },
     {
-      name: `${name}, share of a bare write + fdatasync loop`,
-      value: Math.round(median(shares) * 10) / 10,
-      unit: '%',
+      name,
+      value: Math.round(median(rates)),
+      unit: 'readings/s',
+      reference: `bare write + fdatasync of the same groups ${count(median(bare))}/s: ${of.toFixed(1)} %`,
+      goal: `≥ ${MIN_SHARE} % of it`,
+      met: of >= MIN_SHARE,
     },
     {
-      name: `${name}, bytes written per reading (envelope ${ENVELOPE_BYTES})`,
+      name: `${name}, bytes written for a reading whose envelope has ${ENVELOPE_BYTES}`,
       value: Math.round(bytes * 10) / 10,
       unit: 'bytes',
-      reference: 1.6 * ENVELOPE_BYTES + 100,
+      goal: `≤ ${MAX_BYTES}`,
+      met: bytes <= MAX_BYTES,
     },
   ];
 }
@@ -112,12 +118,12 @@ async function bareLoop(path: string, groupBytes: number, groups: number, size: 
   return (groups * size) / seconds;
 }
 
-async function benchOpen(directory: string, count: number): Promise<Row[]> {
-  const path = join(directory, `open-${count}`);
+async function benchOpen(directory: string, wanted: number): Promise<Row[]> {
+  const path = join(directory, `open-${wanted}`);
   const journal = await openIn(path, new CountingStorage());
   const chunk = 20_000;
-  for (let done = 0; done < count; done += chunk) {
-    await inGroups(journal, readings(Math.min(chunk, count - done), done), 1000);
+  for (let done = 0; done < wanted; done += chunk) {
+    await inGroups(journal, readings(Math.min(chunk, wanted - done), done), 1000);
   }
   await journal.close();
   const times: number[] = [];
@@ -127,15 +133,20 @@ async function benchOpen(directory: string, count: number): Promise<Row[]> {
     const began = performance.now();
     const again = await openIn(path, counts);
     times.push(performance.now() - began);
-    const total = [...again.positions.values()].reduce((sum, position) => sum + position.readings, 0);
-    if (total !== count) throw new Error(`${total} of ${count} readings after opening`);
+    const found = [...again.positions.values()].reduce((sum, position) => sum + position.readings, 0);
+    if (found !== wanted) throw new Error(`${found} of ${wanted} readings after opening`);
     await again.close();
   }
-  const name = `open a journal of ${count} readings`;
+  const ms = median(times);
   return [
-    { name, value: Math.round(median(times) * 10) / 10, unit: 'ms' },
-    { name: `${name}: segments read`, value: counts.opened.size, unit: 'segments' },
-    { name: `${name}: bytes read`, value: counts.readBytes, unit: 'bytes' },
+    {
+      name: `opening a journal of ${count(wanted)} readings, in a process that runs`,
+      value: Math.round(ms * 10) / 10,
+      unit: 'ms',
+      reference: `${counts.opened.size} segment read, ${count(counts.readBytes)} bytes`,
+      goal: `≤ ${MAX_OPEN_MS} ms`,
+      met: ms <= MAX_OPEN_MS,
+    },
   ];
 }
 

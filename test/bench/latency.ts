@@ -12,6 +12,8 @@ const DEVICES = 50;
 const PER_SECOND = 1000;
 const SYNCS = 2000;
 const LINE_BYTES = 284;
+/** What a receipt may take, in syncs. */
+const MAX_SYNCS = 3;
 
 /** @param seconds how long readings come in */
 export async function latencyRows(seconds = 10): Promise<Row[]> {
@@ -31,12 +33,15 @@ export async function latencyRows(seconds = 10): Promise<Row[]> {
   }
   const sync = percentile(syncs, 50);
   const reference = `one write + fdatasync: median ${sync.toFixed(2)} ms, p99 ${percentile(syncs, 99).toFixed(2)} ms`;
-  return [50, 99].map(p => ({
+  const row = (p: number): Row => ({
     name: `frame in to receipt out at ${PER_SECOND} readings/s, p${p}`,
     value: Math.round(percentile(latencies, p) * 100) / 100,
     unit: 'ms',
     reference,
-  }));
+  });
+  const worst = percentile(syncs, 99);
+  const met = percentile(latencies, 99) <= MAX_SYNCS * worst;
+  return [row(50), { ...row(99), goal: `≤ ${MAX_SYNCS} × the p99 of one fdatasync`, met }];
 }
 
 /** Calls `step` so often a second, in the small bursts that a timer allows. */
@@ -58,6 +63,8 @@ async function bareSyncs(): Promise<number[]> {
     const line = Buffer.alloc(LINE_BYTES, 0x41);
     const times: number[] = [];
     for (let i = 0; i < SYNCS; i++) {
+      // At the same rate: a disk and a processor that were idle for a moment are slower.
+      await new Promise(resolve => setTimeout(resolve, 1000 / PER_SECOND));
       const began = performance.now();
       await file.write(line, i * LINE_BYTES);
       await file.sync();
