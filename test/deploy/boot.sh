@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Boots the systemd of this machine as process 1 of name spaces of its own, over a copy of this machine's files that is gone
-# with it, without a network. Becomes that systemd.
+# Boots a systemd as process 1 of name spaces of its own, over files that are gone with it, without a network. Becomes that
+# systemd.
 #
-#     unshare --mount --pid --uts --ipc --net --cgroup --fork boot.sh WORK SHARED
+#     unshare --mount --pid --uts --ipc --net --cgroup --fork boot.sh SYSTEM WORK SHARED
 #
-# WORK: an empty directory, where all this is put together. SHARED: appears as /mnt.
+# SYSTEM: whose files these are, which stay as they are: / for this machine, or what debootstrap has made. WORK: an empty
+# directory, where all this is put together. SHARED: appears as /mnt.
 set -euo pipefail
-work=$1 shared=$2 root=$1/root
+system=$1 work=$2 shared=$3 root=$2/root
 
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs "$work"
 mkdir "$work/upper" "$work/overlay" "$root"
-mount -t overlay -o "lowerdir=/,upperdir=$work/upper,workdir=$work/overlay" overlay "$root"
+mount -t overlay -o "lowerdir=$system,upperdir=$work/upper,workdir=$work/overlay" overlay "$root"
 
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"

@@ -263,7 +263,7 @@ inside(
 
 inside('a gateway that stands still is restarted by the watchdog', async (t, m) => {
   const pid = await mainPid(m);
-  await m.run('kill', ['-STOP', `${pid}`]);
+  await m.sh(`kill -STOP ${pid}`);
   t.true(
     await becomes(async () => (await show(m, 'ActiveState')) === 'active' && (await mainPid(m)) !== pid),
   );
@@ -327,6 +327,12 @@ inside('removes the program and nothing of what was taken in; installed again, i
   t.is((await m.sh('cat /etc/sovereign/keyring.yaml')).out, keyring);
   t.is(await count(), readings);
   t.is((await install(m, 'first', '--uninstall')).code, 0, 'once more is no problem');
+
+  const broken = await install(m, 'broken');
+  t.is(broken.code, 1);
+  t.regex(broken.err, /this version is broken/);
+  t.is(await show(m, 'LoadState'), 'not-found', 'there is none to go back to, so none stays');
+  t.is((await m.sh('cat /etc/sovereign/keyring.yaml')).out, keyring);
 
   const again = await install(m, 'first');
   t.is(again.code, 0, told(again));

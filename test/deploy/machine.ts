@@ -1,6 +1,9 @@
 /**
  * A machine to install on: the systemd of this one, booted as process 1 of name spaces of its own over a copy of its files,
  * without a network. What is installed there is gone with it. Needs root, and control groups that may be written.
+ *
+ * With TEST_SYSTEM=DIRECTORY, the system in that directory instead, such as one made by
+ * `debootstrap --variant=minbase --include=systemd-sysv,dbus,nodejs,mosquitto,socat trixie DIRECTORY`.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
@@ -52,7 +55,7 @@ export class Machine {
     await chmod(shared, 0o755);
     const spaces = ['--mount', '--pid', '--uts', '--ipc', '--net', '--cgroup', '--fork', '--kill-child'];
     const script = 'echo $$ > "$1/cgroup.procs" && shift && exec unshare "$@"';
-    const args = ['-c', script, 'sh', cgroup, ...spaces, BOOT, work, shared];
+    const args = ['-c', script, 'sh', cgroup, ...spaces, BOOT, process.env.TEST_SYSTEM ?? '/', work, shared];
     const holder = spawn('sh', args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     holder.stderr.setEncoding('utf8').on('data', (text: string) => {

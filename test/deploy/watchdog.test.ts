@@ -101,9 +101,9 @@ test('a journal whose disk ends no write feeds nothing, and says why', async t =
   t.true(hangs(), gateway.errors);
   await devices.end('SIGKILL');
   t.is(await socket.feedings(WHILE_MS), 0);
-  t.regex(gateway.errors, / health-lost\b/);
+  t.regex(gateway.errors, /\bhealth-lost\b/);
   // What was only slow is well again.
-  await until(() => / health-back\b/.test(gateway.errors));
+  await until(() => /\bhealth-back\b/.test(gateway.errors));
   await feeds(t, socket);
   await ends(t, gateway, socket);
   return undefined;
