@@ -313,6 +313,41 @@ inside('goes back when told to', async (t, m) => {
   t.is(await show(m, 'ActiveState'), 'active');
 });
 
+inside(
+  'its timer’s unit backs it up, and another gateway goes on from that under the same unit',
+  async (t, m) => {
+    const backups = '/var/backups/sovereign';
+    const backUp = () => m.run('systemctl', ['start', 'sovereign-backup.service']);
+    t.is(await show(m, 'ActiveState', 'sovereign-backup.timer'), 'active');
+    t.is((await backUp()).code, 0, 'without a key there is nothing to do, and nothing that fails');
+    t.is((await m.sh(`ls ${backups}`)).out, '');
+    const key = await m.sh('cd /root && sovereign backup key --output backup.key');
+    t.regex(key.out, /^age1\w+\n$/, told(key));
+    await m.sh(`echo ${key.out.trim()} > /etc/sovereign/backup.key`);
+    const made = await backUp();
+    t.is(made.code, 0, `${told(made)}${(await m.sh('journalctl -u sovereign-backup | tail')).out}`);
+    const file = (await m.sh(`ls ${backups}/*.age`)).out.trim();
+    t.is((await m.sh(`stat -c '%a %U' ${file}`)).out, '600 sovereign\n');
+    const before = JSON.parse((await m.run('sovereign', ['status', '--json'])).out);
+
+    await m.run('systemctl', ['stop', 'sovereign']);
+    const page = `--key-file backup.key --dir /etc/sovereign --data /var/lib/sovereign --replace`;
+    for (const command of [`backup verify ${file} --key-file backup.key`, `restore ${file} ${page}`]) {
+      const ran = await m.sh(`cd /root && sovereign ${command}`);
+      t.is(ran.code, 0, told(ran));
+    }
+    t.is(
+      (await m.sh('find /etc/sovereign /var/lib/sovereign ! -user sovereign')).out,
+      '/etc/sovereign/backup.key\n',
+    );
+    const started = await m.run('systemctl', ['start', 'sovereign']);
+    t.is(started.code, 0, (await m.sh('journalctl -u sovereign | tail')).out);
+    const { gateway, handover } = JSON.parse((await m.run('sovereign', ['status', '--json'])).out);
+    t.not(gateway, before.gateway);
+    t.deepEqual(handover.replaces, [before.gateway]);
+  },
+);
+
 inside('removes the program and nothing of what was taken in; installed again, it goes on', async (t, m) => {
   const count = async () => (await m.sh('cat /var/lib/sovereign/journal/*.jsonl | grep -c bytes')).out;
   const keyring = (await m.sh('cat /etc/sovereign/keyring.yaml')).out;
