@@ -181,7 +181,9 @@ export class Journal {
 
   /** Where all this stands now, by what is durable: a copy that stays what it is. */
   checkpoint(): Checkpoint {
-    const previous = this.#writer.durable;
+    const last = this.#writer.durable;
+    // What the medium has taken since cannot be gone on with.
+    const previous = last !== null && this.#segments.includes(last.first) ? last : null;
     return {
       positions: new Map([...this.#positions].map(([device, position]) => [device, { ...position }])),
       nextOffset: this.nextOffset,

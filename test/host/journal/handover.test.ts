@@ -138,3 +138,20 @@ test('a kind of line that a version does not know costs that version this line, 
   await journal.close();
   t.like(await walk(given.storage, DIRECTORY, 0, {}), { readings: 3, damages: 1, losses: 0 });
 });
+
+test('a checkpoint says nothing of a segment that is not there any more', async t => {
+  const given = ports();
+  const before = await Journal.open(given, options);
+  for (let seq = 0; seq < 30; seq++) await store(before, reading(A, 5, seq));
+  const { segments, previous } = before.checkpoint();
+  t.is(previous?.first, segments.at(-1));
+  await before.close();
+  // A torn last segment, of which nothing was durable, and all before it lost.
+  const last = [...given.storage.visible.keys()].sort().at(-1)!;
+  given.storage.alter(last, bytes => bytes.subarray(0, bytes.indexOf('\n') + 1));
+  for (const path of [...given.storage.visible.keys()]) if (path !== last) given.storage.visible.delete(path);
+  const journal = await Journal.open(given, options);
+  const checkpoint = journal.checkpoint();
+  t.like(checkpoint, { previous: null, segments: [] });
+  await journal.close();
+});
