@@ -315,7 +315,8 @@ export class Repair {
     const { gateway, ranges } = question;
     this.#open.delete(gateway.key);
     // A gateway that is gone, as far as anybody hears, may come back with what is missing; one that was replaced won't.
-    const there = gateway.heard > question.heard || question.until === 0 || gateway.replacedBy !== undefined;
+    const silent = gateway.replacedBy !== undefined && !gateway.speaks;
+    const there = silent || gateway.heard > question.heard || question.until === 0;
     for (const range of there ? ranges.values() : []) {
       for (const watched of this.#within(range)) {
         const asked = askedOf(watched, gateway.key);

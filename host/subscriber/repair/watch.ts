@@ -120,9 +120,9 @@ export function isAnswered(watched: Watched, gateway: Gateway): boolean {
   return asked.unanswered >= MAX_UNANSWERED || asked.denied.covers(fromOf(watched.gap), toOf(watched.gap));
 }
 
-/** Another one goes on for it, and it is not there, or does not answer. */
-export function isGone(watched: Watched, { key, online, replacedBy }: Gateway): boolean {
-  if (replacedBy === undefined) return false;
+/** Another one goes on for it, and it is not there, or does not answer; one that has spoken since is alive, and may come back. */
+export function isGone(watched: Watched, { key, online, replacedBy, speaks }: Gateway): boolean {
+  if (replacedBy === undefined || speaks) return false;
   return !online || (watched.asked.get(key)?.unanswered ?? 0) >= MAX_UNANSWERED;
 }
 

@@ -81,7 +81,7 @@ test('what a replaced gateway alone may have had is waited for no more', t => {
 });
 
 test('a replaced gateway that is there is asked, and told of', t => {
-  const { clock, asked, finals, handovers, repair, status, deny } = setUp();
+  const { clock, asked, unanswered, finals, handovers, repair, status, offline, deny } = setUp();
   status('gw-new', 10, ['gw-old']);
   status('gw-old', 5); // retained, from before
   repair.keep(DEVICE, [GAP], SITE);
@@ -92,8 +92,18 @@ test('a replaced gateway that is there is asked, and told of', t => {
   t.is(handovers.length, 2);
   clock.advance(5000);
   t.deepEqual(asked.map(({ to }) => to).sort(), ['gw-new', 'gw-old']);
+  offline('gw-old'); // it is alive, and has gone for a while: it may hold what is missing
+  unanswered.splice(
+    unanswered.findIndex(({ to }) => to === 'gw-old'),
+    1,
+  );
   deny();
+  for (const at of [26, 28]) status('gw-new', at);
+  t.deepEqual(finals, []);
+  clock.advance(600_000);
   for (const at of [30, 40]) for (const name of ['gw-old', 'gw-new']) status(name, at);
+  clock.advance(60_000);
+  deny();
   t.deepEqual(finals, ['101-151: never reached gw-new, never reached gw-old']);
 });
 
