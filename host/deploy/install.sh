@@ -78,9 +78,8 @@ find_node() {
   at_least "$version" $LEAST_NODE ||
     refuse "$NODE is version $version, expected $LEAST_NODE or later" 'use Debian 13, or a package of a later node'
   case $NODE in
-  /home/* | /root/* | /tmp/* | /run/* | /var/*)
-    refuse "$NODE lies where the gateway may run nothing" 'install node for the whole system: apt-get install nodejs'
-    ;;
+  /usr/*) ;;
+  *) refuse "$NODE is out of the gateway's sight, which sees /usr" 'install node for the whole system: apt-get install nodejs' ;;
   esac
 }
 
@@ -256,7 +255,7 @@ put_back() {
 # However this ends: a change that is not finished is taken back.
 leave() {
   local status=$?
-  trap '' INT TERM
+  trap '' HUP INT TERM
   set +e
   [ $CHANGING = no ] || put_back "$BACK_TO"
   exit $status
@@ -374,6 +373,7 @@ while [ $# -gt 0 ]; do
 done
 
 trap leave EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 check_machine

@@ -90,6 +90,10 @@ inside('refuses what it can’t install, and has touched nothing', async (t, m) 
   const early = await m.run('/mnt/first/install.sh', [], { PATH: `/mnt:${process.env.PATH}` });
   t.is(early.code, 1);
   t.regex(early.err, /node is version 18\.19\.0, expected 20\.15 or later/);
+  await writeFile(old, '#!/bin/sh\necho 22.20.0\n');
+  const elsewhere = await m.run('/mnt/first/install.sh', [], { PATH: `/mnt:${process.env.PATH}` });
+  t.is(elsewhere.code, 1);
+  t.regex(elsewhere.err, /\/mnt\/node is out of the gateway's sight/);
 
   const site = await install(m, 'first', '--site', '../x');
   t.is(site.code, 1);
