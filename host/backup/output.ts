@@ -110,6 +110,15 @@ export async function pruneBackups(
   }
 }
 
+/** When the newest of these backups of a gateway was begun, Unix ms; undefined when there is none. */
+export function newestBackup(names: readonly string[], site: string, gateway: string): number | undefined {
+  const times = names
+    .filter(name => !name.endsWith(PART))
+    .map(name => timeOf(name, prefix(site, gateway)) ?? -1)
+    .filter(time => time >= 0);
+  return times.length === 0 ? undefined : Math.max(...times);
+}
+
 /** When a backup of this gateway was begun, by its name or that of its part; undefined for other names. */
 function timeOf(name: string, begin: string): number | undefined {
   const whole = name.startsWith('.') && name.endsWith(PART) ? name.slice(1, -PART.length) : name;

@@ -4,6 +4,7 @@ import type { Config } from '../config.js';
 import { Fault } from '../fault.js';
 import { systemTerminal } from '../node/terminal.js';
 import { type ConfigOption, configOf, type JsonOption, outputOf, withConfig, withJson } from './context.js';
+import { checkBackups } from './doctor/backup.js';
 import { checkBrokers } from './doctor/broker.js';
 import { checkCertificates } from './doctor/certificates.js';
 import type { Finding } from './doctor/finding.js';
@@ -65,6 +66,7 @@ async function checkGateway(
   await show(await checkLinks(config, user));
   await show(await checkPanel(config, user));
   await show(running === undefined ? await checkListeners(config) : checkRunning(config, running));
+  await show(await checkBackups(config, service !== undefined));
   await show(await checkCertificates(config));
   await show(await checkBrokers(config, running?.uplink?.state === 'online'));
 }
