@@ -144,8 +144,9 @@ async function unitFlags(): Promise<readonly string[]> {
   const names = await readdir(UNITS).catch(() => []);
   for (const name of names.filter(name => name.endsWith('.service'))) {
     const text = await readFile(join(UNITS, name), 'utf8');
-    const flags = text.match(/--max-(old|semi)-space-size=\d+/g);
-    if (flags !== null && text.includes(' gateway')) return flags;
+    const command = /^ExecStart=.* gateway( .*)?$/m.exec(text)?.[0];
+    const flags = command?.match(/--max-(old|semi)-space-size=\d+/g);
+    if (flags) return flags;
   }
   return USUAL_FLAGS;
 }
