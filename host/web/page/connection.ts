@@ -153,7 +153,7 @@ export class Connection {
     for (const { reject } of this.#waiting.values()) reject(offline());
     this.#waiting.clear();
     for (const stream of this.#streams) stream.ask = 0;
-    const pauseMs = this.#pauseMs * (0.75 + Math.random() / 2);
+    const pauseMs = this.#pauseMs * (0.75 + crypto.getRandomValues(new Uint8Array(1))[0] / 512);
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
     this.#retry = setTimeout(() => this.#connectNow(), pauseMs);
     this.#change({ name: 'waiting', until: Date.now() + pauseMs });
