@@ -22,7 +22,8 @@ export class MetricsServer {
   readonly #ports: MetricsPorts;
   readonly #families: readonly Family[];
   readonly #status: () => Promise<NodeStatus>;
-  #said: { readonly at: number; readonly text: Promise<string> } | undefined;
+  /** One for all who ask meanwhile; as bytes, so that many who read slowly hold no copies of it. */
+  #said: { madeMs: number; readonly bytes: Promise<Uint8Array> } | undefined;
   #retry: Timer | undefined;
   #starting: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -66,22 +67,31 @@ export class MetricsServer {
     if (path !== PATH) return plain(404, `metrics stand at ${PATH}`);
     if (method !== 'GET' && method !== 'HEAD')
       return plain(405, 'expected GET or HEAD', { Allow: 'GET, HEAD' });
-    return { status: 200, headers: headers(METRICS_CONTENT_TYPE), body: await this.#text() };
+    return { status: 200, headers: headers(METRICS_CONTENT_TYPE), body: await this.#bytes() };
   }
 
-  #text(): Promise<string> {
-    const now = this.#ports.clock.monotonic();
-    if (this.#said === undefined || now - this.#said.at >= FRESH_MS) {
-      const { clock } = this.#ports;
-      const breathe = () => new Promise<void>(resolve => clock.after(0, resolve));
-      const text = this.#status().then(status => metricsText(this.#families, status, breathe));
-      this.#said = { at: now, text };
+  #bytes(): Promise<Uint8Array> {
+    const { clock } = this.#ports;
+    if (this.#said !== undefined && clock.monotonic() - this.#said.madeMs < FRESH_MS) return this.#said.bytes;
+    // Until it is there it is the newest, however long that takes: no second one is begun beside it.
+    const said = { madeMs: Number.POSITIVE_INFINITY, bytes: this.#make() };
+    this.#said = said;
+    said.bytes.then(
+      () => {
+        said.madeMs = clock.monotonic();
+      },
       // A failure is told to whom it concerns, and to nobody after.
-      text.catch(() => {
+      () => {
         this.#said = undefined;
-      });
-    }
-    return this.#said.text;
+      },
+    );
+    return said.bytes;
+  }
+
+  async #make(): Promise<Uint8Array> {
+    const { clock } = this.#ports;
+    const breathe = () => new Promise<void>(resolve => clock.after(0, resolve));
+    return Buffer.from(await metricsText(this.#families, await this.#status(), breathe));
   }
 }
 

@@ -35,6 +35,9 @@ export interface GatewayProcess {
   stop(): Promise<void>;
 }
 
+/** Those who scrape are few, and what each leaves unread may be megabytes. */
+const METRICS_CONNECTIONS = 8;
+
 /**
  * @param hangMs what a write to the disk may take before the gateway counts as hanging
  * @throws Fault, with everything given back that had been taken
@@ -113,7 +116,10 @@ export async function startGateway(
         ...(mqtt && { mqtt }),
         ...(sdk && { sdk }),
         ...(config.metrics && {
-          metrics: new HttpListener({ ...config.metrics.listen, setting: 'metrics.listen' }, log),
+          metrics: new HttpListener(
+            { ...config.metrics.listen, setting: 'metrics.listen', maxConnections: METRICS_CONNECTIONS },
+            log,
+          ),
         }),
         ...(web && { web }),
         ...(config.panel && { panel: panelPorts(config, config.panel.chip, keyring) }),

@@ -218,7 +218,8 @@ class TextSocket implements MessageSocket {
 
   send(text: string): void {
     if (this.#ended) return;
-    this.#socket.send(text);
+    // As bytes, which are not on the heap of JavaScript: there, what slow readers leave would soon take the room of everything.
+    this.#socket.send(Buffer.from(text), { binary: false });
     if (this.#socket.bufferedAmount > MAX_PENDING_BYTES) this.#lost('does not read');
   }
 
@@ -298,7 +299,9 @@ const plain = (status: number, text: string): HttpResponse => ({
 
 function respond(request: IncomingMessage, response: ServerResponse, answer: HttpResponse): void {
   const { status, headers, body } = answer;
-  response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) });
+  // RFC 9110, section 8.6: with 304 it would be the length of what is not sent.
+  const length = status === 304 ? {} : { 'Content-Length': Buffer.byteLength(body) };
+  response.writeHead(status, { ...headers, ...length });
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 

@@ -54,6 +54,25 @@ test('who asks without end gets what was said within the second', async t => {
   t.is(await uptime(), 2);
 });
 
+test('one that takes long is waited for by all, and none is made beside it', async t => {
+  let made = 0;
+  let go = (_: NodeStatus) => {};
+  const { get, clock } = await serve(t, () => {
+    made += 1;
+    return new Promise(resolve => (go = resolve));
+  });
+  const answers = [get('/metrics')];
+  while (made === 0) await new Promise(resolve => setImmediate(resolve));
+  clock.advance(60_000);
+  answers.push(get('/metrics'));
+  await new Promise(resolve => setTimeout(resolve, 50));
+  t.is(made, 1);
+  go(emptyStatus);
+  for (const answer of await Promise.all(answers)) t.is(answer.status, 200);
+  await get('/metrics');
+  t.is(made, 1, 'it is new from when it was there');
+});
+
 test('a status that fails costs its answer alone', async t => {
   let calls = 0;
   const { get } = await serve(t, async () => {

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test, { type ExecutionContext } from 'ava';
 import { WebSocket } from 'ws';
 import type { Fault } from '../../../host/fault.js';
@@ -29,6 +31,13 @@ const echo: HttpHandler = {
           closed: () => {},
         }),
 };
+
+/** Of what is still needed. */
+function heapBytes(): number {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  return process.memoryUsage().heapUsed;
+}
 
 /** What comes back to raw bytes until the other side closes. */
 async function raw(t: ExecutionContext, port: number, text: string): Promise<string> {
@@ -169,6 +178,28 @@ test('who does not read is let go, and heard of once', async t => {
   theirs!.send(text);
   theirs!.close(1000, 'again');
   t.is(reasons.length, 1);
+});
+
+test('what many leave unread is not on the heap, which the unit keeps small', async t => {
+  const theirs: MessageSocket[] = [];
+  const { port } = await listening(t, {
+    ...echo,
+    upgrade: () => socket => {
+      theirs.push(socket);
+      return { message: () => {}, closed: () => {} };
+    },
+  });
+  for (let i = 0; i < 12; i++) (await opened(t, port)).pause();
+  const before = heapBytes();
+  for (const [i, socket] of theirs.entries())
+    for (let k = 0; socket.pendingBytes < 3_500_000; k++) {
+      socket.send(`${i}/${k} `.padEnd(64 * 1024, '-'));
+      await new Promise(resolve => setImmediate(resolve));
+    }
+  const pending = theirs.reduce((sum, { pendingBytes }) => sum + pendingBytes, 0);
+  t.true(pending > 40_000_000);
+  const grown = heapBytes() - before;
+  t.true(grown < pending / 8, `${grown} bytes of heap for ${pending} unread`);
 });
 
 test('a stop says goodbye to every page and ends what is open', async t => {
