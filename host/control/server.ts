@@ -156,6 +156,7 @@ class Client implements LinkHandler {
       ? openStream(this.#handlers, request, this.#ports.log)
       : { answer: TOO_MANY_STREAMS };
     link.send(encodeMessage(answer));
+    if (this.#closed) return; // by what it has left unread
     if (begin !== undefined) {
       this.#stream = { to, stop: begin(to) };
       return;

@@ -27,7 +27,10 @@ export interface WebOptions {
 }
 
 const SOCKET_PATH = '/socket';
-/** Pages without the token where it is needed to see anything: they keep nobody out who has it. */
+/**
+ * Pages that have not given the token yet where it is needed to see anything. One more takes the place of the one that has
+ * waited longest: whoever fills these places keeps nobody out who has the token.
+ */
 const MAX_LOCKED = 8;
 /** A foreign page is told of once in so long. */
 const TELL_MS = 60_000;
@@ -90,9 +93,9 @@ class Pages implements HttpHandler {
       this.#tellOrigin(request);
       return refusal(403, 'only the page of this gateway may open this; programs use its control socket');
     }
-    if ([...this.#viewers].filter(({ locked }) => locked).length >= MAX_LOCKED)
-      return refusal(503, 'too many pages wait for a token');
     return socket => {
+      const locked = [...this.#viewers].filter(viewer => viewer.locked);
+      if (locked.length >= MAX_LOCKED) locked[0].giveWay();
       const viewer = new Viewer(this.#ports, socket, request.peer, ended => this.#viewers.delete(ended));
       this.#viewers.add(viewer);
       return viewer;

@@ -64,6 +64,11 @@ export class Viewer implements MessageHandler {
     return this.#ports.hello.open === 'nothing' && !this.#unlocked;
   }
 
+  /** For another page that has come for the same place. */
+  giveWay(): void {
+    this.#close('too many pages wait for a token');
+  }
+
   message(text: string): void {
     if (this.#closed) return;
     const message = readMessage(text);
@@ -133,7 +138,7 @@ export class Viewer implements MessageHandler {
     });
     const { answer, begin } = openStream(this.#ports.handlers, request, this.#ports.log);
     this.#send({ ask, ...answer });
-    if (begin === undefined) return;
+    if (begin === undefined || this.#closed) return; // closed by what it has left unread
     const stop = begin(to);
     this.#streams.set(ask, () => {
       to.stop();
@@ -144,6 +149,7 @@ export class Viewer implements MessageHandler {
   #watch(ask: number): void {
     const socket = this.#socket;
     this.#send({ ask, ok: true, value: { stream: 'fleet' } });
+    if (this.#closed) return;
     const leave = this.#ports.fleet.join({
       get pendingBytes() {
         return socket.pendingBytes;

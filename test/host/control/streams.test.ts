@@ -12,6 +12,7 @@ import { Fault } from '../../../host/fault.js';
 import { systemClock } from '../../../host/node/clock.js';
 import { silentLog } from '../../../host/node/log.js';
 import { connectUnix, UnixListener } from '../../../host/node/unix-socket.js';
+import type { Link, LinkHandler } from '../../../host/ports.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { handlersWith } from './handlers.js';
 
@@ -183,6 +184,34 @@ test('a stream that can not begin is a Fault; a gateway that goes ends it', asyn
   await server.stop();
   await t.throwsAsync(following, { code: 'gateway-silent' });
   t.is(tap.sinks.size, 0);
+});
+
+test('who is let go over the answer to his request follows nothing', async t => {
+  const { sinks, tail } = tapped();
+  let handler!: LinkHandler;
+  const link: Link = {
+    name: 'control',
+    pendingBytes: 0,
+    send: () => handler.closed('does not read'),
+    pause() {},
+    resume() {},
+    close() {},
+  };
+  const source = {
+    async start(accept: (link: Link) => LinkHandler) {
+      handler = accept(link);
+    },
+    async stop() {},
+  };
+  const server = new ControlServer(
+    { clock: new FakeClock(), log: silentLog, source },
+    handlersWith({ tail }),
+  );
+  await server.start();
+  handler.data(encodeMessage({ call: 'tail', args: {} }));
+  await new Promise(resolve => setImmediate(resolve));
+  t.is(sinks.size, 0);
+  await server.stop();
 });
 
 test('a request on a connection that a stream has ends it', async t => {

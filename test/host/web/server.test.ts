@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import test, { type ExecutionContext } from 'ava';
 import type { FleetItem } from '../../../host/web/messages.js';
@@ -51,6 +52,7 @@ test('the files come with a strict policy, and again only when they have changed
   t.regex(String(script.headers['content-type']), /^text\/javascript/);
   const again = await get(port, '/app.js', { 'If-None-Match': String(script.headers.etag) });
   t.is(again.status, 304);
+  t.is(again.headers['content-length'], undefined);
   t.is((await get(port, '/', {}, 'HEAD')).text, '');
   for (const path of ['/../package.json', '/%2e%2e/package.json', '/constructor', '/index.html', '//app.js'])
     t.is((await get(port, path)).status, 404, path);
@@ -136,11 +138,17 @@ test('where other machines reach it, nothing is shown without the token', async 
 
 test('pages that wait for a token keep nobody out who has it', async t => {
   const { open } = await served(t, { token: TOKEN, guarded: true });
+  const owner = await open();
+  await owner.ask('unlock', { token: TOKEN });
   const first = await open();
-  for (let i = 1; i < 8; i++) await open();
-  await t.throwsAsync(open(), { message: '503' });
-  await first.ask('unlock', { token: TOKEN });
-  await t.notThrowsAsync(open());
+  const ended = once(first.socket, 'close');
+  const others = [];
+  for (let i = 1; i < 8; i++) others.push(await open());
+  const late = await open();
+  t.is((await ended)[0], 1008, 'the one that has waited longest makes room');
+  t.like(await late.ask('unlock', { token: TOKEN }), { ok: true });
+  for (const page of [owner, late]) t.like(await page.ask('status'), { ok: true });
+  for (const page of others) t.like(await page.ask('status'), { code: 'locked' });
 });
 
 test('the fleet is told whole, and then by what has changed', async t => {
