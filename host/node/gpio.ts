@@ -73,8 +73,8 @@ export class NodeGpio implements Lines {
       return {
         write: on => gpio.writeSync(on ? 1 : 0),
         close: () => {
-          gpio.writeSync(0);
-          gpio.unexport();
+          ignoring(() => gpio.writeSync(0));
+          ignoring(() => gpio.unexport());
         },
       };
     });
@@ -89,7 +89,7 @@ export class NodeGpio implements Lines {
       return {
         read: () => gpio.readSync() === 1,
         watch: listener => gpio.watch(() => listener()),
-        close: () => gpio.unexport(),
+        close: () => ignoring(() => gpio.unexport()),
       };
     });
   }
@@ -185,10 +185,15 @@ async function exported(root: string, number: number, direction: 'in' | 'low' | 
 }
 
 function hide(root: string, number: number): void {
+  ignoring(() => writeFileSync(join(root, 'unexport'), String(number)));
+}
+
+/** Who closes a line that is gone already has what he wants, and goes on with what else is to be ended. */
+function ignoring(step: () => void): void {
   try {
-    writeFileSync(join(root, 'unexport'), String(number));
+    step();
   } catch {
-    // it is gone already
+    // it is gone
   }
 }
 
@@ -201,7 +206,7 @@ const FileOutput = {
     return {
       write,
       close: () => {
-        write(false);
+        ignoring(() => write(false));
         hide(root, number);
       },
     };

@@ -9,7 +9,7 @@ export interface Lines {
 export interface OutputLine {
   /** @throws the system's error */
   write(on: boolean): void;
-  /** Leaves the line off. */
+  /** Leaves the line off, if it is still there. Throws nothing. */
   close(): void;
 }
 
@@ -18,5 +18,6 @@ export interface InputLine {
   read(): boolean;
   /** `listener` is called soon after the level may have changed. */
   watch(listener: () => void): void;
+  /** Throws nothing. */
   close(): void;
 }

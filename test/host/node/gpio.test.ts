@@ -128,6 +128,31 @@ test('an input says its level and when it changes; one that was shown before is 
   writeFileSync(tree.path(598, 'value'), '0\n');
 });
 
+test('a line that is gone when it is closed keeps nobody from ending', async t => {
+  const tree = new Tree(t, PI_5);
+  const gpio = new NodeGpio({ root: tree.root });
+  const lines = [await gpio.output(2, false), await gpio.input(3)];
+  rmSync(tree.root, { recursive: true });
+  mkdirSync(tree.root);
+  for (const file of ['export', 'unexport']) writeFileSync(join(tree.root, file), ''); // for the tree's own timer
+  for (const line of lines) t.notThrows(() => line.close());
+  const chips = new Tree(t, PI_5);
+  const gone = () => {
+    throw Object.assign(new Error('EIO'), { code: 'EIO' });
+  };
+  let opened = false;
+  class Gpio {
+    readSync = gone;
+    writeSync = () => void (opened && gone());
+    watch = gone;
+    unexport = gone;
+  }
+  const native = new NodeGpio({ root: chips.root, load: async () => ({ Gpio }) as Onoff });
+  const others = [await native.output(2, false), await native.input(3)];
+  opened = true;
+  for (const line of others) t.notThrows(() => line.close());
+});
+
 test('through onoff, with the kernel’s number, where it is installed', async t => {
   const tree = new Tree(t, PI_5);
   const calls: unknown[] = [];
