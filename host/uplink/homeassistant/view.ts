@@ -17,6 +17,8 @@ import { formOf, type RecordForm, sameForm } from './entities.js';
 
 /** Of a device; what comes beyond is not shown. A device of ours has a dozen. */
 export const MAX_RECORDS = 64;
+/** Of a name, a unit or a firmware; a name or a unit that is longer is nothing that people would read, and not shown. */
+export const MAX_TEXT_CHARS = 256;
 /** ECMAScript has no later date. */
 const MAX_DATE_MS = 8_640_000_000_000_000;
 const FAULT = '/fault';
@@ -85,12 +87,14 @@ export class View {
   #take(record: JsonRecord): boolean {
     const form = formOf(record);
     if (form === undefined) return false;
-    const { n, v, vs, vb } = record;
+    const { n, u = '', v, vs, vb } = record;
+    if (n.length > MAX_TEXT_CHARS || u.length > MAX_TEXT_CHARS) return false;
     const known = this.forms.get(n);
     if (known === undefined && this.forms.size >= MAX_RECORDS) return false;
     this.#values.set(n, v ?? vb ?? vs ?? null);
-    const renamed = n === 'firmware' && vs !== undefined && vs !== this.firmware;
-    if (renamed) this.firmware = vs;
+    const firmware = n === 'firmware' ? vs?.slice(0, MAX_TEXT_CHARS) : undefined;
+    const renamed = firmware !== undefined && firmware !== this.firmware;
+    if (renamed) this.firmware = firmware;
     if (sameForm(known, form)) return renamed;
     this.forms.set(n, form);
     if (known !== undefined && platformOf(known) !== platformOf(form))

@@ -1,4 +1,6 @@
 import test from 'ava';
+import { Book } from '../../../../host/uplink/homeassistant/book.js';
+import { View } from '../../../../host/uplink/homeassistant/view.js';
 import { needsJinja } from '../../../support/jinja.js';
 import { shown } from './shown.js';
 import { NAMES, Rig, SaidDevice } from './support.js';
@@ -275,6 +277,24 @@ test('a new name, a record of another kind, more records than anybody looks at',
     await rig.pass(2000);
   }
   t.is(Object.keys(config().components).length, 64 + 2);
+});
+
+test('a text that is longer than people read costs its record alone, and not the book', async t => {
+  const { rig, probe } = await began();
+  const view = new View(probe.id);
+  const long = 'x'.repeat(3000); // as an envelope can hold it, and no file of ours
+  const records = [
+    { n: long, v: 1 },
+    { n: 'level', u: long, v: 2 },
+    { n: 'firmware', vs: long },
+    { n: 'door', vb: true },
+  ];
+  t.true(view.take(probe.says({ door: true }, 1), { unixMs: 1, records }));
+  t.deepEqual([...view.forms.keys()], ['firmware', 'door']);
+  const book = await Book.open(rig.storage, rig.log, '/data');
+  book.put(probe.id, { ...view, topics: [] });
+  await book.save();
+  t.is((await Book.open(rig.storage, rig.log, '/data')).devices.get(probe.id)?.firmware?.length, 256);
 });
 
 test('nothing is announced that could not be taken away: a disk that is full', async t => {
