@@ -1,7 +1,7 @@
 /**
  * What a running gateway can be asked, typed once for everybody who asks or answers: the control socket, the commands,
  * and the page's WebSocket. A request is one flat JSON object, `{"call":"device","device":"cellar"}`; what it may hold
- * beside `call` stands in `ARGUMENTS`, and `readRequest` refuses everything else.
+ * beside `call` stands in `ARGUMENTS`, and `readCall` refuses everything else.
  *
  * A call has one answer. A stream has an answer that says that it has begun, and then messages of its own: see `StreamMessage`.
  */
@@ -30,7 +30,8 @@ export interface ControlCalls {
   'quarantine-list': {
     args: { readonly limit?: number; readonly after?: string; readonly reason?: string };
     value: {
-      readonly items: readonly QuarantineItem[] /** There are more after the last one. */;
+      readonly items: readonly QuarantineItem[];
+      /** There are more after the last one. */
       readonly more: boolean;
     };
   };
@@ -134,9 +135,10 @@ export interface QuarantineDetail extends QuarantineItem {
 export interface QuarantineRelease {
   readonly id: string;
   /**
-   * `journalled`: it has been taken and is durable. `waiting`: the journal has taken it, and the disk takes its time. `known`: it had been taken before. `early`: readings before it are
-   * missing, and may still come from the device. `evidence`: it contradicts what the journal holds, and is kept as
-   * evidence. `refused`: a gate still refuses it, for `reason`. `busy`: the disk takes nothing at the moment; try again.
+   * `journalled`: it has been taken and is durable. `waiting`: the journal has taken it, and the disk takes its time.
+   * `known`: it had been taken before. `early`: readings before it are missing, and may still come from the device.
+   * `evidence`: it contradicts what the journal holds, and is kept as evidence. `refused`: a gate still refuses it, for
+   * `reason`. `busy`: the disk takes nothing at the moment; try again.
    */
   readonly outcome: 'journalled' | 'waiting' | 'known' | 'early' | 'evidence' | 'refused' | 'busy';
   readonly reason?: string;

@@ -6,8 +6,9 @@
  *
  * A client sends requests (`calls.ts` has them all), `{"call":"status"}`, and gets one answer each, in their order:
  * `{"ok":true,"value":…}` or `{"ok":false,"code":"…","message":"…"}`. After the answer to a stream's request come
- * `{"item":…}`, and `{"lost":n}` where a reader is too slow; the connection takes no further request. Who may open the socket may ask anything: access is by file permission alone. A
- * length out of bounds ends the connection; what is no request gets an answer that says so.
+ * `{"item":…}`, and `{"lost":n}` where a reader is too slow; the connection takes no further request. Who may open the socket
+ * may ask anything: access is by file permission alone. A length out of bounds ends the connection; what is no request gets
+ * an answer that says so.
  */
 import {
   type BadRequest,

@@ -105,9 +105,10 @@ export interface DeviceStatus {
   readonly clock?: 'synchronised' | 'unsynchronised';
   /** dBm, as its last heartbeat told; absent for a device that does not tell. */
   readonly signal?: number;
-  /** What its last hello said: readings held, readings lost, firmware and why it began. */
+  /** Readings that it holds and readings that it has lost, as its last hello or heartbeat said. */
   readonly backlog?: number;
   readonly losses?: number;
+  /** Of its last hello: its firmware, and why it began. */
   readonly firmware?: string;
   readonly restart?: string;
   /** Settings of its sources: the version meant for it, what it has taken, and why it refused. */

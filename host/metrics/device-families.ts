@@ -77,13 +77,13 @@ export function deviceFamilies(maxDevices: number): readonly Family[] {
     each(
       'gauge',
       'backlog_readings',
-      'Readings that the device held at its last hello.',
+      'Readings that the device held at its last hello or heartbeat.',
       ({ backlog }) => backlog,
     ),
     each(
       'counter',
       'lost_readings_total',
-      'Readings that the device has given up, by its last hello.',
+      'Readings that the device has given up, by its last hello or heartbeat.',
       ({ losses }) => losses,
     ),
     each(

@@ -13,7 +13,7 @@ export const ASSETS = {
 
 export type AssetFile = (typeof ASSETS)[keyof typeof ASSETS]['file'];
 
-/** The bytes of each file: `host/node/page-files.ts` reads them. */
+/** The bytes of each file: `host/node/page.ts` reads them. */
 export type AssetFiles = Readonly<Record<AssetFile, Uint8Array>>;
 
 /**
