@@ -165,7 +165,7 @@ function expectation(issue: z.core.$ZodIssue): string {
   return issue.message;
 }
 
-const secretKey = (path: Path) => ['password', 'key', 'chain', 'down'].includes(String(path.at(-1)));
+const secretKey = (path: Path) => ['password', 'token', 'key', 'chain', 'down'].includes(String(path.at(-1)));
 
 /** The keys that a schema knows at a path. */
 function keysAt(schema: unknown, path: Path): string[] {

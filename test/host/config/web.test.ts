@@ -27,6 +27,13 @@ test('on the loopback a page needs nothing, and shows everything', t => {
   t.is(parsed('{ listen: "[::1]:80", tokenFile: web-token }')?.tokenFile, '/etc/sovereign/web-token');
 });
 
+test('a token that is none is in no message', t => {
+  for (const token of ['short-secret', '"the secret of the house"', '1234567890123456'])
+    t.throws(() => parsed(`{ token: ${token} }`), {
+      message: /web\.token: expected a text of 16 to 256 signs without spaces, got something else$/,
+    });
+});
+
 test('elsewhere it needs a token and a certificate, or the word that it needs none', t => {
   const refused = (web: string, message: RegExp) => t.throws(() => parsed(web), { message });
   refused(
