@@ -12,11 +12,15 @@ import {
   type StreamRequest,
 } from './calls.js';
 
-/** The answer to a call. Never rejects. */
+/**
+ * The answer to a call. Never rejects.
+ * @param peer who asks, where that is not the owner of the socket
+ */
 export async function perform(
   handlers: ControlHandlers,
   request: ControlRequest | BadRequest,
   log: Log,
+  peer?: string,
 ): Promise<ControlAnswer> {
   if ('fault' in request) return { ok: false, code: request.fault, message: request.message };
   const { call, args } = request as CallRequest;
@@ -24,7 +28,7 @@ export async function perform(
     const handler = handlers[call] as (given: typeof args) => unknown;
     const value = await handler(args);
     // Who looks after a gateway wants to know later what others have told it.
-    if (ACCESS[call] === 'write') log.info('control', { call, what: Object.values(args).join(' ') });
+    if (ACCESS[call] === 'write') log.info('control', { call, what: Object.values(args).join(' '), peer });
     return { ok: true, value };
   } catch (error) {
     return failure(call, error, log);

@@ -117,12 +117,11 @@ export class Viewer implements MessageHandler {
   async #control(ask: number, request: ControlRequest): Promise<void> {
     const { handlers, log } = this.#ports;
     if (!this.#may(ask, ACCESS[request.call])) return;
-    if (ACCESS[request.call] === 'write') log.info('web-write', { call: request.call, peer: this.#peer });
     if (isStream(request.call)) {
       if (this.#room(ask)) this.#open(ask, request as StreamRequest);
       return;
     }
-    const text = JSON.stringify({ ask, ...(await perform(handlers, request, log)) });
+    const text = JSON.stringify({ ask, ...(await perform(handlers, request, log, this.#peer)) });
     if (this.#closed) return;
     if (text.length > MAX_ANSWER_CHARS) this.#refuse(ask, 'failed', 'the answer is too long');
     else this.#socket.send(text);
