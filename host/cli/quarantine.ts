@@ -124,7 +124,12 @@ function rows(item: QuarantineDetail): [title: string, value: string][] {
   ];
 }
 
-const OUTCOMES: Record<QuarantineRelease['outcome'], string> = {
+/** `gone`: it was there when the list was made. */
+type Released = Omit<QuarantineRelease, 'outcome'> & {
+  readonly outcome: QuarantineRelease['outcome'] | 'gone';
+};
+
+const OUTCOMES: Record<Released['outcome'], string> = {
   journalled: 'taken: it is durable in the journal',
   waiting: 'taken: it waits for the disk',
   known: 'the journal had it before',
@@ -132,6 +137,7 @@ const OUTCOMES: Record<QuarantineRelease['outcome'], string> = {
   evidence: 'it contradicts what the journal holds: kept as evidence',
   refused: 'still refused',
   busy: 'not taken: the disk takes nothing at the moment; try again',
+  gone: 'no longer kept: the oldest go when there are too many',
 };
 
 async function release(
@@ -146,8 +152,12 @@ async function release(
   const ids = [...wanted].sort(older);
   let refused = 0;
   for (const id of ids) {
-    const answer = await ask(options, 'quarantine-release', { id });
-    if (answer.outcome === 'refused' || answer.outcome === 'busy') refused += 1;
+    const answer: Released = await ask(options, 'quarantine-release', { id }).catch(error => {
+      // What others send meanwhile drives out the oldest; the rest is released all the same.
+      if (error.code !== 'quarantine-unknown' || given.includes(id)) throw error;
+      return { id, outcome: 'gone' as const };
+    });
+    if (NOT_TAKEN.has(answer.outcome)) refused += 1;
     await (output.json ? output.object(answer) : output.line(`${id}: ${releaseText(answer)}`));
   }
   if (ids.length === 0) await output.note('nothing is in quarantine for this reason');
@@ -159,7 +169,9 @@ async function release(
     );
 }
 
-function releaseText({ outcome, reason, device, epoch, seq }: QuarantineRelease): string {
+const NOT_TAKEN: ReadonlySet<Released['outcome']> = new Set(['refused', 'busy', 'gone']);
+
+function releaseText({ outcome, reason, device, epoch, seq }: Released): string {
   const which = device === undefined ? '' : `${device} ${epoch}/${seq}: `;
   return `${which}${OUTCOMES[outcome]}${reason === undefined ? '' : ` (${printable(reason)})`}`;
 }

@@ -118,6 +118,7 @@ test('quarantine: what is kept, one with its bytes, and the release of all of a 
     'quarantine-show': ({ id }) => ({ ...items.find(item => item.id === id)!, hex: '0102ff', now: 'mac' }),
     'quarantine-release': ({ id }): QuarantineRelease => {
       released.push(id);
+      if (id === '9-4') throw new Fault('quarantine-unknown', 'the quarantine holds nothing with the id 9-4');
       return released.length === 1
         ? { id, outcome: 'refused', reason: 'mac' }
         : { id, outcome: 'journalled', device: '00000000000000aa', epoch: 1, seq: 2 };
@@ -135,13 +136,15 @@ test('quarantine: what is kept, one with its bytes, and the release of all of a 
   harmless(t, shown.out);
   const { fault, out } = await run(quarantine, 'quarantine', 'release', '--reason', 'mac', '10-229');
   t.is(fault?.code, 'not-released');
-  t.regex(fault?.message ?? '', /1 of 116/);
+  t.regex(fault?.message ?? '', /2 of 116/);
+  t.regex(out, /^9-4: no longer kept/m, 'which keeps nobody from releasing the rest');
   t.regex(out, /9-2: 00000000000000aa 1\/2: taken: it is durable/);
   t.is(released.length, 116);
   t.deepEqual(
     released.map(id => Number(id.split('-')[1])),
     [...Array.from({ length: 115 }, (_, i) => 2 * i), 229],
   );
+  t.is((await run(quarantine, 'quarantine', 'release', '9-4')).fault?.code, 'quarantine-unknown');
   t.is((await run(quarantine, 'quarantine', 'release')).fault?.code, 'usage');
   t.is((await run(quarantine, 'quarantine', 'release', '--reason', 'Mac!')).fault?.code, 'bad-request');
 });
