@@ -17,6 +17,7 @@ export class PublishedStatus {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #make: () => NodeStatus;
   #madeMs = Number.NEGATIVE_INFINITY;
+  #maxBytes = 0;
   #made: NodeStatus | undefined;
 
   constructor(clock: Pick<Clock, 'monotonic'>, make: () => NodeStatus) {
@@ -30,9 +31,11 @@ export class PublishedStatus {
    */
   of(maxPacketBytes = Number.POSITIVE_INFINITY): NodeStatus | undefined {
     const now = this.#clock.monotonic();
-    if (now - this.#madeMs < ANEW_MS) return this.#made;
+    const maxBytes = Math.min(MAX_PUBLISHED_BYTES, maxPacketBytes - AROUND_BYTES);
+    if (now - this.#madeMs < ANEW_MS && maxBytes === this.#maxBytes) return this.#made;
     this.#madeMs = now;
-    this.#made = shortened(this.#make(), Math.min(MAX_PUBLISHED_BYTES, maxPacketBytes - AROUND_BYTES));
+    this.#maxBytes = maxBytes; // after another connection, it may be another
+    this.#made = shortened(this.#make(), maxBytes);
     return this.#made;
   }
 }

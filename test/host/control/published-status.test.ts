@@ -55,4 +55,6 @@ test('it is made once a period, however often it is said, and for what the broke
   clock.advance(1000);
   t.true(bytesOf(published.of(20_000)!) < 16_000);
   t.is(made, 2);
+  t.true(bytesOf(published.of(10_000)!) < 6000, 'a connection that takes less gets less at once');
+  t.is(made, 3);
 });
