@@ -57,7 +57,8 @@ function row(device: DeviceStatus, now: number, output: Output): string[] {
   ];
 }
 
-export function stateOf({ silent, online }: DeviceStatus): 'silent' | 'online' | 'away' {
+export function stateOf({ name, silent, online }: DeviceStatus): 'removed' | 'silent' | 'online' | 'away' {
+  if (name === undefined) return 'removed'; // from the keyring
   if (silent) return 'silent';
   return online ? 'online' : 'away';
 }

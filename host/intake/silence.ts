@@ -57,10 +57,12 @@ export class SilenceWatch {
   #look(): void {
     const now = this.#clock.monotonic();
     for (const device of this.#devices.all()) {
+      const entry = this.#keyring.get(device.id);
+      // Nobody waits any more for one that was removed.
+      if (entry === undefined) device.silent = false;
+      if (entry === undefined || entry.sdk !== undefined) continue;
       const sinceMs = device.seenMs < 0 ? this.#beganMs : device.seenMs;
       if (device.silent || now - sinceMs <= SILENT_MS) continue;
-      const entry = this.#keyring.get(device.id);
-      if (entry === undefined || entry.sdk !== undefined) continue;
       device.silent = true;
       this.#log.warn('device-silent', { device: device.id, name: entry.name, seconds: SILENT_MS / 1000 });
     }

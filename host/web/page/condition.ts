@@ -21,6 +21,7 @@ export interface Concern {
 export const nameOf = (device: { readonly id: string; readonly name?: string }) => device.name ?? device.id;
 
 export function deviceCondition(device: FleetDevice): Condition {
+  if (device.name === undefined) return { level: 'off', word: 'removed' };
   if (device.silent) return { level: 'bad', word: 'silent' };
   if (forks(device) > 0) return { level: 'bad', word: 'fork' };
   const level = refusals(device).length > 0 || device.gaps > 0 || (device.losses ?? 0) > 0 ? 'warn' : 'ok';
@@ -91,6 +92,9 @@ function whyText(reasons: FleetStatus['quarantine']['reasons']): string {
   return told.join(', ') + (sorted.length > MAX_REASONS ? ' and more' : '');
 }
 
+/** As the alert and `sovereign doctor` have it. */
+const LEAST_YEARS = 2;
+
 /** Of the gateway itself, worst first. */
 export function gatewayConcerns(status: FleetStatus): Concern[] {
   const { journal, uplink, quarantine, keyring, clock, health } = status;
@@ -124,7 +128,7 @@ export function gatewayConcerns(status: FleetStatus): Concern[] {
     );
   if (clock.synchronised === false) add('warn', 'The clock of the gateway is not synchronised', '#/gateway');
   const years = journal.writes?.years;
-  if (years !== undefined && years < 3)
+  if (years !== undefined && years < LEAST_YEARS)
     add('warn', `At this rate of writing the disk is worn out in ${years.toFixed(1)} years`, '#/gateway');
   return found;
 }

@@ -250,6 +250,17 @@ test('a device that goes silent is said so once, and once more when it is back',
   t.is(rig.events('device-heard-again').length, 1);
 });
 
+test('nobody waits for a device that was removed from the keyring while it was silent', async t => {
+  const device = identity();
+  const rig = await Rig.start(t, [device.entry()]);
+  rig.connect(device).peer.hello();
+  rig.clock.advance(600_000);
+  t.true(rig.device(device).silent);
+  rig.useKeyring([]);
+  rig.clock.advance(10_000);
+  t.false(rig.device(device).silent);
+});
+
 test('a keyring without the down key takes nothing and says why', async t => {
   const device = identity();
   const { down: _down, ...entry } = device.entry();

@@ -50,6 +50,12 @@ test('a device: silent and forked are bad, missing readings want a look, repetit
   t.is(deviceCondition(device({ counts: { fork: 1 } })).level, 'bad');
   t.is(deviceCondition(device({ gaps: 1 })).level, 'warn');
   t.is(deviceCondition(device({ counts: { replay: 9, early: 3 } })).level, 'ok');
+  const { name, ...removed } = device({ online: false });
+  t.deepEqual(
+    deviceCondition(removed),
+    { level: 'off', word: 'removed' },
+    `${name} is no longer in the keyring`,
+  );
   const { heardAt: _, ...unheard } = device({ online: false, readings: 0 });
   t.deepEqual(deviceCondition(unheard), { level: 'off', word: 'never heard' });
   t.is(urgency(device({ counts: { replay: 9 } })), 0);
