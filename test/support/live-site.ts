@@ -208,7 +208,10 @@ export class LiveSite {
     await this.#subscriber
       .until(() => words().at(-1)?.startsWith('connected to') === true, 'the subscriber', PATIENCE_MS)
       .catch(error => this.#explain(error));
-    await this.gateway.until(/ uplink-online /, this.gateway.lastLine(/ uplink-(online|waiting) /));
+    await this.gateway.until(
+      /"event":"uplink-online"/,
+      this.gateway.lastLine(/"event":"uplink-(online|waiting)"/),
+    );
   }
 
   /** Resolves once `count` more readings were receipted than when it was called. */

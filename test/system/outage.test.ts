@@ -33,7 +33,7 @@ test('a gateway that is stopped for 30 s, longer than the broker waits for it, g
   t.is(gateway.pid, pid);
   t.true(gateway.running);
   t.true(
-    gateway.lines.some(line => / uplink-waiting /.test(line)),
+    gateway.lines.some(line => /"event":"uplink-waiting"/.test(line)),
     'the broker had given it up',
   );
   await live.judge(t);
