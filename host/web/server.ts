@@ -7,6 +7,7 @@ import { FleetFeed } from './fleet.js';
 import { Guard, TokenCheck } from './guard.js';
 import type { Hello } from './messages.js';
 import type { HttpHandler, HttpRequest, HttpResponse, HttpSource, MessageSocket } from './ports.js';
+import { SparseWarning } from './sparse-warning.js';
 import { Viewer, type ViewerPorts } from './viewer.js';
 
 export interface WebPorts {
@@ -32,8 +33,6 @@ const SOCKET_PATH = '/socket';
  * waited longest: whoever fills these places keeps nobody out who has the token.
  */
 const MAX_LOCKED = 8;
-/** A foreign page is told of once in so long. */
-const TELL_MS = 60_000;
 
 export class WebServer {
   readonly #source: HttpSource;
@@ -54,6 +53,7 @@ export class WebServer {
       handlers,
       fleet: new FleetFeed({ clock, log }, handlers),
       ...(token !== undefined && { token: new TokenCheck(digest, token) }),
+      wrongToken: new SparseWarning({ clock, log }, 'web-token-wrong'),
       hello: { ...facts, open: guarded ? 'nothing' : 'read', token: token !== undefined },
     });
   }
@@ -73,13 +73,13 @@ class Pages implements HttpHandler {
   readonly #assets: Assets;
   readonly #ports: ViewerPorts;
   readonly #viewers = new Set<Viewer>();
-  #refused = 0;
-  #toldMs = Number.NEGATIVE_INFINITY;
+  readonly #foreign: SparseWarning;
 
   constructor(guard: Guard, assets: Assets, ports: ViewerPorts) {
     this.#guard = guard;
     this.#assets = assets;
     this.#ports = ports;
+    this.#foreign = new SparseWarning(ports, 'web-origin-refused');
   }
 
   request(request: HttpRequest): HttpResponse {
@@ -90,7 +90,8 @@ class Pages implements HttpHandler {
     if (request.path !== SOCKET_PATH) return refusal(404, `the WebSocket is at ${SOCKET_PATH}`);
     if (!this.#guard.isOurs(request)) return this.#strangeName(request);
     if (!this.#guard.isOurPage(request)) {
-      this.#tellOrigin(request);
+      const origin = (request.header('origin') ?? '').slice(0, 200);
+      this.#foreign.tell({ peer: request.peer, origin });
       return refusal(403, 'only the page of this gateway may open this; programs use its control socket');
     }
     return socket => {
@@ -100,17 +101,6 @@ class Pages implements HttpHandler {
       this.#viewers.add(viewer);
       return viewer;
     };
-  }
-
-  /** Who is refused again and again does not fill the log. */
-  #tellOrigin(request: HttpRequest): void {
-    const now = this.#ports.clock.monotonic();
-    this.#refused += 1;
-    if (now - this.#toldMs < TELL_MS) return;
-    const origin = (request.header('origin') ?? '').slice(0, 200);
-    this.#ports.log.warn('web-origin-refused', { peer: request.peer, origin, times: this.#refused });
-    this.#toldMs = now;
-    this.#refused = 0;
   }
 
   #strangeName(request: HttpRequest): HttpResponse {

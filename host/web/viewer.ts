@@ -13,6 +13,7 @@ import type { FleetFeed } from './fleet.js';
 import type { TokenCheck } from './guard.js';
 import { type Hello, type PageMessage, readMessage } from './messages.js';
 import type { MessageHandler, MessageSocket } from './ports.js';
+import type { SparseWarning } from './sparse-warning.js';
 
 export interface ViewerPorts {
   readonly clock: Clock;
@@ -21,6 +22,8 @@ export interface ViewerPorts {
   readonly fleet: FleetFeed;
   /** Absent: nothing can be changed from the page. */
   readonly token?: TokenCheck;
+  /** Of all pages. */
+  readonly wrongToken: SparseWarning;
   readonly hello: Hello;
 }
 
@@ -159,7 +162,7 @@ export class Viewer implements MessageHandler {
   }
 
   async #unlock(ask: number, token: string): Promise<void> {
-    const { token: check, clock, log } = this.#ports;
+    const { token: check, wrongToken, clock, log } = this.#ports;
     if (check === undefined) {
       this.#refuse(ask, 'no-token', 'this gateway has no token: set web.tokenFile in its configuration');
       return;
@@ -172,7 +175,7 @@ export class Viewer implements MessageHandler {
       return;
     }
     this.#wrongTokens += 1;
-    log.warn('web-token-wrong', { peer: this.#peer });
+    wrongToken.tell({ peer: this.#peer });
     await new Promise<void>(resolve => clock.after(WRONG_TOKEN_MS, resolve));
     this.#refuse(ask, 'wrong-token', 'this is not the token of this gateway');
     if (this.#wrongTokens >= MAX_WRONG_TOKENS) this.#close('too many wrong tokens');
