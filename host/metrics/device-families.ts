@@ -26,10 +26,10 @@ export function deviceFamilies(maxDevices: number): readonly Family[] {
   return [
     {
       name: 'sovereign_devices',
-      help: 'Devices by state: online (has a session), silent (not heard for longer than devices ever are), removed (no longer in the keyring), offline (the rest).',
+      help: 'Devices by state: online (has a session), silent (not heard for longer than devices ever are), removed (no longer in the keyring), offline (the rest); unlisted: beyond what a status lists, those heard longest ago.',
       type: 'gauge',
       labels: ['state'],
-      samples: ({ devices }) => byState(devices),
+      samples: byState,
     },
     gauge(
       'sovereign_devices_unlisted',
@@ -100,9 +100,13 @@ export function deviceFamilies(maxDevices: number): readonly Family[] {
 
 const labelsOf = ({ id, name }: DeviceStatus) => ({ device: id, name: labelValue(name ?? '') });
 
-function byState(devices: readonly DeviceStatus[]): Sample[] {
+function byState({ devices, deviceCount }: NodeStatus): Sample[] {
   const count = { online: 0, silent: 0, removed: 0, offline: 0 };
   for (const { name, online, silent } of devices)
     count[name === undefined ? 'removed' : silent ? 'silent' : online ? 'online' : 'offline'] += 1;
-  return Object.entries(count).map(([state, value]) => ({ labels: { state }, value }));
+  const unlisted = deviceCount - devices.length;
+  return Object.entries(unlisted > 0 ? { ...count, unlisted } : count).map(([state, value]) => ({
+    labels: { state },
+    value,
+  }));
 }

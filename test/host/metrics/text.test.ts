@@ -173,6 +173,7 @@ test('however many devices there are, so many are told one by one, always the sa
   const found = samples(await metricsText(told, { ...full, devices, deviceCount: 5000 }));
   t.is(found.get('sovereign_devices_unlisted'), 4950);
   t.is(found.get('sovereign_devices{state="online"}'), 4096);
+  t.is(found.get('sovereign_devices{state="unlisted"}'), 904, 'the sum is of all');
   t.true(found.size < 50 * 20 + 200, `${found.size} series`);
 });
 
