@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { toHex } from '../../firmware/seal/index.js';
+import { scalarText } from '../config/yaml-text.js';
 import { parseConfig } from '../config.js';
 import { Fault } from '../fault.js';
 import { Keyring, shellWord } from '../keyring/file.js';
@@ -33,6 +34,7 @@ async function init(options: InitOptions, terminal?: Terminal): Promise<void> {
   const config = join(directory, 'config.yaml');
   const keyring = join(directory, 'keyring.yaml');
   const text = template(options.site, options.data);
+  if (options.data === '') throw usageFault('--data: expected a path, got ""');
   try {
     parseConfig(text, config); // a site that no gateway would take is not written
   } catch (error) {
@@ -81,11 +83,11 @@ function template(site: string, data: string): string {
 # certificates in files of their own are read again at each connection.
 
 # Both stand in MQTT topics: the place, and this gateway, which no other gateway of the site may be called.
-site: ${site}
+site: ${scalarText(site)}
 gateway: gw-${toHex(random)}
 
 # Journal, cursors, quarantine and the control socket.
-data: ${/^[\w./-]+$/.test(data) ? data : JSON.stringify(data)}
+data: ${scalarText(data)}
 
 # Keys of the devices: \`sovereign device add|list|remove\`. Refused unless its mode is 0600.
 keyring: keyring.yaml

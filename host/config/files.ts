@@ -4,6 +4,7 @@ import { isMap, isScalar, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import type { Path } from './document.js';
 import { configSchema, isFile } from './schema.js';
+import { scalarText } from './yaml-text.js';
 
 /** A setting whose value is the path of a file, relative to the configuration's directory. */
 export interface NamedFile {
@@ -40,8 +41,7 @@ export function withSettings(text: string, changes: readonly (readonly [Path, st
   const edits: { from: number; to: number; text: string }[] = [];
   for (const [path, value] of changes) {
     const node = document.getIn(path, true);
-    const word = /^[A-Za-z0-9./][A-Za-z0-9._/-]*$/.test(value) && Number.isNaN(Number(value));
-    const said = word ? value : JSON.stringify(value);
+    const said = scalarText(value);
     if (isScalar(node) && node.range && node.anchor === undefined)
       edits.push({ from: node.range[0], to: node.range[1], text: said });
     else if (node === undefined && path.length === 1 && isMap(document.contents) && !document.contents.flow)

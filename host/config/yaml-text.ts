@@ -13,6 +13,7 @@ import {
   Lexer,
   type LineCounter,
   Parser,
+  parse,
 } from 'yaml';
 
 /** Collections within each other, and what the parser puts between them. */
@@ -28,6 +29,11 @@ export interface YamlText {
   /** Absent when the text is no YAML, and has no values worth judging. */
   readonly document?: Document.Parsed;
   readonly problems: readonly TextProblem[];
+}
+
+/** A text as a value: bare where YAML takes it for that text, and for no number or other word. */
+export function scalarText(text: string): string {
+  return /^[A-Za-z0-9./][\w./-]*$/.test(text) && parse(text) === text ? text : JSON.stringify(text);
 }
 
 /**

@@ -68,6 +68,26 @@ test('refuses to overwrite either file, and changes nothing', async t => {
   }
 });
 
+test('a site and a directory that YAML would take for a number or another word are texts', async t => {
+  for (const word of ['123', '1e3', 'null', 'true', '0x10', '1.5']) {
+    const directory = temporary(t);
+    const { fault } = await runCommand(register, [
+      'init',
+      '--dir',
+      directory,
+      '--site',
+      word,
+      '--data',
+      word,
+    ]);
+    t.is(fault, undefined, word);
+    const config = parseConfig(readFileSync(join(directory, 'config.yaml'), 'utf8'), '/etc/config.yaml');
+    t.like(config, { site: word, dataDirectory: `/etc/${word}` });
+  }
+  const { fault } = await runCommand(register, ['init', '--dir', temporary(t), '--data', '']);
+  t.regex(fault?.message ?? '', /--data/);
+});
+
 test('refuses a site that no topic can hold', async t => {
   for (const site of ['a/b', '#', '', 'a: b', 'x'.repeat(65)]) {
     const { fault } = await runCommand(register, ['init', '--dir', temporary(t), '--site', site]);
