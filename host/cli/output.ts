@@ -94,7 +94,7 @@ export class Output {
       return;
     }
     const widths = columns.map((column, i) =>
-      Math.max(column.title.length, ...rows.map(row => plain(row[i] ?? '').length)),
+      rows.reduce((width, row) => Math.max(width, plain(row[i] ?? '').length), column.title.length),
     );
     const render = (cells: readonly string[]) =>
       cells

@@ -33,6 +33,12 @@ test('on a terminal: aligned and coloured, unless NO_COLOR says no', async t => 
   t.is(plain.written.out, 'a\n');
 });
 
+test('a table of as many rows as a quarantine holds', async t => {
+  const { terminal, written } = fakeTerminal({ terminal: true });
+  await new Output(terminal).table([{ title: 'ID' }], Array(200_000).fill(['1']));
+  t.is(written.out.split('\n').length, 200_002);
+});
+
 test('--json is the same on a terminal', async t => {
   const { terminal, written } = fakeTerminal({ terminal: true });
   const output = new Output(terminal, { json: true });
