@@ -118,7 +118,7 @@ test('people read what is wrong, and nothing from outside moves their cursor', a
     /not taken: keyring\.yaml has mode 0644; and a second line/,
     /refused: mac 4/,
     /1 fork kept as evidence/,
-    /00000000000000aa {2}probe {2}online {2}3:17 {2}1\.0 s ago {6}1018 {5}1 {8}5 {2}tcp:192\.0\.2\.7/,
+    /00000000000000aa {2}probe {2}online {3}3:17 {2}1\.0 s ago {6}1018 {5}1 {8}5 {2}tcp:192\.0\.2\.7/,
     /00000000000000bb {2}- {6}removed/,
     /\\u001b\[2Jx/,
   ])
