@@ -8,6 +8,8 @@ import type { Link, LinkHandler, LinkSource } from '../ports.js';
 const MAX_CONNECTIONS = 16;
 /** What a client may leave unread before it is closed: one longest answer and the beginning of another. */
 const MAX_PENDING_BYTES = 17 * 1024 * 1024;
+/** And all of them together: with more, who has left most unread is closed. */
+const MAX_ALL_PENDING_BYTES = 48 * 1024 * 1024;
 /** `sun_path` holds 108 bytes with its end; Node would cut a longer one off without a word. */
 const MAX_PATH_BYTES = 107;
 
@@ -26,7 +28,7 @@ export class UnixListener implements LinkSource {
     checkLength(path);
     const server = createServer(socket => {
       if (this.#links.size >= MAX_CONNECTIONS) return void socket.destroy();
-      const link = new SocketLink(socket, 'control');
+      const link = new SocketLink(socket, 'control', () => this.#bound());
       this.#links.add(link);
       socket.on('close', () => this.#links.delete(link));
       link.begin(accept(link));
@@ -55,6 +57,13 @@ export class UnixListener implements LinkSource {
     });
   }
 
+  #bound(): void {
+    const all = [...this.#links].reduce((sum, { pendingBytes }) => sum + pendingBytes, 0);
+    if (all <= MAX_ALL_PENDING_BYTES) return;
+    const most = [...this.#links].reduce((a, b) => (b.pendingBytes > a.pendingBytes ? b : a));
+    most.end(UNREAD);
+  }
+
   async stop(): Promise<void> {
     const server = this.#server;
     if (server === undefined) return;
@@ -80,15 +89,20 @@ export const connectUnix: Connect = async (path, handler) => {
   });
 };
 
+const UNREAD = 'does not read';
+
 class SocketLink implements Link {
   readonly name: string;
   readonly #socket: Socket;
+  readonly #queued: () => void;
   #handler: LinkHandler | undefined;
   #closed = false;
 
-  constructor(socket: Socket, name: string) {
+  /** @param queued something waits to be sent */
+  constructor(socket: Socket, name: string, queued = () => {}) {
     this.#socket = socket;
     this.name = name;
+    this.#queued = queued;
   }
 
   begin(handler: LinkHandler): void {
@@ -96,17 +110,18 @@ class SocketLink implements Link {
     this.#handler = handler;
     this.#socket.on('error', () => {}); // `close` follows
     this.#socket.on('data', bytes => this.#handler?.data(bytes));
-    this.#socket.on('close', () => this.#end('closed'));
+    this.#socket.on('close', () => this.end('closed'));
   }
 
   get pendingBytes(): number {
-    return this.#socket.writableLength;
+    return this.#closed ? 0 : this.#socket.writableLength;
   }
 
   send(bytes: Uint8Array): void {
     if (this.#closed) return;
     this.#socket.write(bytes.slice());
-    if (this.#socket.writableLength > MAX_PENDING_BYTES) this.#end('does not read');
+    if (this.#socket.writableLength > MAX_PENDING_BYTES) this.end(UNREAD);
+    else if (this.#socket.writableLength > 0) this.#queued();
   }
 
   pause(): void {
@@ -119,10 +134,11 @@ class SocketLink implements Link {
 
   close(): void {
     this.#handler = undefined;
-    this.#end('closed');
+    this.end('closed');
   }
 
-  #end(reason: string): void {
+  /** Its handler is told. */
+  end(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#socket.destroy();

@@ -165,6 +165,23 @@ test('a client that never reads is closed, and costs a bounded amount', async t 
   t.true((await closed).length < 60 * 2_000_000);
 });
 
+test('what all clients together leave unread is bounded: who has left most goes first', async t => {
+  const long = { ...emptyStatus, dataDirectory: 'x'.repeat(8 * 1024 * 1024) };
+  const { path, ask } = await serve(t, () => long);
+  const request = message('{"call":"status"}');
+  const greedy = raw(path, Buffer.concat([request, request]));
+  greedy.socket.pause();
+  const gone = new Set<Socket>();
+  const idle = Array.from({ length: 7 }, () => raw(path, request).socket.pause());
+  for (const socket of [greedy.socket, ...idle]) socket.on('close', () => gone.add(socket));
+  t.is((await ask()).dataDirectory.length, long.dataDirectory.length, 'who reads gets his answer');
+  // A socket tells that the other side has gone once what came has been read.
+  for (const socket of [greedy.socket, ...idle]) socket.resume();
+  while (gone.size === 0) await new Promise(resolve => setTimeout(resolve, 5));
+  t.true(gone.has(greedy.socket));
+  t.true(gone.size < 5, `${gone.size} were closed`);
+});
+
 test('more clients than there is room for are turned away; those inside go on', async t => {
   const { path, ask, clock } = await serve(t);
   const first = await Promise.all(
