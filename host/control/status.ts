@@ -176,7 +176,7 @@ export interface UplinkStatus {
   readonly published: number;
   /** Readings acknowledged, over the last ten seconds. */
   readonly ratePerSecond: number;
-  /** Until the backlog is gone if it goes on as in the last minute; absent when it doesn't get shorter. */
+  /** Until the backlog is gone if it goes on as in the last ten seconds; absent when it doesn't get shorter. */
   readonly drainedInSeconds?: number;
   /** When the first of the certificates ends that the present connection was made with; absent without TLS. */
   readonly certificateEndsAt?: number;

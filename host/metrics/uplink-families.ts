@@ -41,7 +41,7 @@ export const UPLINK: readonly Family[] = [
   uplink('window_messages', 'Messages that may be unacknowledged at a time.', ({ window }) => window),
   uplink(
     'drained_in_seconds',
-    'Until the backlog is gone, if it goes on as in the last minute; absent when it does not get shorter.',
+    'Until the backlog is gone, if it goes on as in the last ten seconds; absent when it does not get shorter.',
     ({ drainedInSeconds }) => drainedInSeconds,
   ),
   uplink(

@@ -19,6 +19,9 @@ export interface Series {
 /** More are not drawn: a plot each. */
 export const MAX_SERIES = 24;
 
+/** Of a series; the newest are kept. A page stays open for days, and a device may speak a hundred times a second. */
+const MAX_POINTS = 50_000;
+
 /** When it was measured, as far as anybody knows: by the device's clock, else when the gateway received it. */
 export const measuredAt = (reading: DecodedReading) => reading.time ?? reading.at;
 
@@ -45,10 +48,10 @@ export class SeriesBuilder {
     }
   }
 
-  /** Leaves out what was before. */
+  /** Leaves out what was before, and the oldest of what are too many. */
   forget(beforeSeconds: number): void {
     for (const { times, values } of this.#series.values()) {
-      let count = 0;
+      let count = Math.max(0, times.length - MAX_POINTS);
       while (count < times.length && times[count]! < beforeSeconds) count += 1;
       times.splice(0, count);
       values.splice(0, count);

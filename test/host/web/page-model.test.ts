@@ -149,6 +149,20 @@ test('plots hold numbers and switches; heartbeats and texts are none; time never
   t.deepEqual(builder.all, []);
 });
 
+test('a series is forgotten by its age, and beyond what a page should hold', t => {
+  const builder = new SeriesBuilder();
+  for (let seq = 0; seq < 60_000; seq++) builder.add(reading(seq));
+  builder.forget(0);
+  const [series] = builder.all;
+  t.is(series!.times.length, 50_000);
+  t.is(series!.values.at(-1), 59_999);
+  builder.forget(60 + 59_990);
+  t.deepEqual(
+    builder.all[0]!.values,
+    [59_990, 59_991, 59_992, 59_993, 59_994, 59_995, 59_996, 59_997, 59_998, 59_999],
+  );
+});
+
 test('numbers as people read them', t => {
   t.deepEqual([0, 999, 2048, 5.5e9].map(bytesText), ['0 B', '999 B', '2.0 KiB', '5.1 GiB']);
   t.deepEqual([-5, 59_999, 60_000, 3.6e6, 5.4e6, 9.5e7, 1e10].map(durationText), [
