@@ -17,6 +17,9 @@ import {
   toHex,
 } from '../../firmware/seal/index.js';
 import type { Log, Storage } from '../ports.js';
+import { replaceFile } from '../replace-file.js';
+
+const FILE = 'device-settings.json';
 
 export interface SettingsPorts {
   readonly storage: Storage;
@@ -53,7 +56,7 @@ export class SettingsBook {
   ) {
     this.#ports = ports;
     this.#directory = directory;
-    this.#path = `${directory}/device-settings.json`;
+    this.#path = `${directory}/${FILE}`;
     this.#wanted = wanted;
     this.#known = known;
   }
@@ -153,18 +156,7 @@ export class SettingsBook {
   async #save(): Promise<void> {
     const { storage } = this.#ports;
     const text = JSON.stringify({ format: 1, devices: Object.fromEntries(this.#known) });
-    const temporary = `${this.#path}.new`;
-    await storage.remove(temporary).catch(() => {}); // of a run that was killed
-    const file = await storage.open(temporary, 'create');
-    try {
-      const bytes = new TextEncoder().encode(`${text}\n`);
-      for (let at = 0; at < bytes.length; ) at += await file.write(bytes.subarray(at), at);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await storage.rename(temporary, this.#path);
-    await storage.syncDirectory(this.#directory);
+    await replaceFile(storage, this.#directory, FILE, Buffer.from(`${text}\n`));
   }
 }
 

@@ -27,6 +27,7 @@ import { Crc32, type Digest, fromHex, KEY_BYTES, KeyChain } from '../../firmware
 import { Fault } from '../fault.js';
 import { type DeviceKeys, newDeviceKeys } from '../keyring/provision.js';
 import type { Random, Storage } from '../ports.js';
+import { replaceFile } from '../replace-file.js';
 
 export interface OwnKeysPorts {
   readonly storage: Storage;
@@ -95,12 +96,8 @@ export class OwnKeys {
     await own.#write(0, slotBytes(keys));
     await own.#write(1, EMPTY);
     const down = Buffer.from(keys.down).toString('hex');
-    await replace(
-      ports.storage,
-      `${directory}/identity`,
-      Buffer.from(`${JSON.stringify({ format: 1, id: keys.id, down })}\n`),
-    );
-    await ports.storage.syncDirectory(directory);
+    const text = `${JSON.stringify({ format: 1, id: keys.id, down })}\n`;
+    await replaceFile(ports.storage, directory, 'identity', Buffer.from(text));
     return own;
   }
 
@@ -204,19 +201,6 @@ async function read(storage: Storage, path: string, maxBytes: number): Promise<U
     if ((error as { code?: string }).code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-async function replace(storage: Storage, path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.new`;
-  await storage.remove(temporary).catch(() => {}); // of a run that was killed
-  const file = await storage.open(temporary, 'create');
-  try {
-    for (let at = 0; at < bytes.length; ) at += await file.write(bytes.subarray(at), at);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await storage.rename(temporary, path);
 }
 
 function damaged(directory: string, what: string): Fault {

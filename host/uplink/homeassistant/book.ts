@@ -11,6 +11,7 @@
  * somebody empties it by hand; devices are announced again as they are heard.
  */
 import type { Log, Storage } from '../../ports.js';
+import { replaceFile } from '../../replace-file.js';
 import type { RecordForm, ValueKind } from './entities.js';
 import { MAX_RECORDS } from './view.js';
 
@@ -90,18 +91,7 @@ export class Book {
       devices: Object.fromEntries(devices),
       remove: [...this.remove],
     });
-    const temporary = `${this.#path}.new`;
-    await storage.remove(temporary).catch(() => {}); // of a run that was killed
-    const file = await storage.open(temporary, 'create');
-    try {
-      const bytes = Buffer.from(`${text}\n`);
-      for (let at = 0; at < bytes.length; ) at += await file.write(bytes.subarray(at), at);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await storage.rename(temporary, this.#path);
-    await storage.syncDirectory(this.#directory);
+    await replaceFile(storage, this.#directory, FILE, Buffer.from(`${text}\n`));
     this.#stored = true;
   }
 
