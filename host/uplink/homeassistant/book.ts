@@ -40,7 +40,7 @@ export class Book {
     this.#directory = directory;
   }
 
-  /** A file that can't be read is said and left aside: nothing of it is needed for readings. */
+  /** A file that can’t be read is said, and taken for an empty one: nothing of it is needed for readings. */
   static async open(storage: Storage, log: Log, directory: string): Promise<Book> {
     const book = new Book(storage, directory);
     try {
