@@ -140,7 +140,9 @@ class Client implements LinkHandler {
     if (this.#closed) return;
     this.#link.send(bytes);
     this.#waiting -= 1;
+    // Between two answers of one client it is everybody else's turn: some take milliseconds.
     if (this.#waiting === 0) this.#expect();
+    else await new Promise<void>(resolve => this.#ports.clock.after(0, resolve));
   }
 
   /** From here on the connection is the stream's. */

@@ -87,6 +87,8 @@ export class Viewer implements MessageHandler {
     this.#answering = this.#answering.then(async () => {
       if (!this.#closed) await this.#answer(message);
       this.#waiting -= 1;
+      // Between two answers to one page it is everybody else's turn: some take milliseconds.
+      if (this.#waiting > 0) await new Promise<void>(resolve => this.#ports.clock.after(0, resolve));
     });
   }
 

@@ -9,14 +9,24 @@ import type { NodeStatus } from '../../../host/control/status.js';
 import { systemClock } from '../../../host/node/clock.js';
 import { silentLog } from '../../../host/node/log.js';
 import { connectUnix, UnixListener } from '../../../host/node/unix-socket.js';
+import type { Timer } from '../../../host/ports.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { handlersWith } from './handlers.js';
 import { emptyStatus } from './status.js';
 
+/** Time that the test moves, and turns that come by themselves. */
+class TurningClock extends FakeClock {
+  override after(ms: number, run: () => void): Timer {
+    if (ms > 0) return super.after(ms, run);
+    const turn = setImmediate(run);
+    return { cancel: () => clearImmediate(turn) };
+  }
+}
+
 async function serve(
   t: ExecutionContext,
   status: () => NodeStatus = () => emptyStatus,
-  clock = new FakeClock(),
+  clock: FakeClock = new TurningClock(),
 ) {
   const directory = mkdtempSync(join(tmpdir(), 'sovereign-control-'));
   const path = join(directory, 'control.sock');
@@ -150,6 +160,21 @@ test('a request that never ends, and a client that never asks, are closed in tim
   }
   t.is((await slow.closed).length, 0);
   t.is((await silent.closed).length, 0);
+});
+
+test('who asks for much at once lets others ask in between', async t => {
+  let made = 0;
+  const { path, ask } = await serve(t, () => {
+    made += 1;
+    return emptyStatus;
+  });
+  const requests = Array.from({ length: 60 }, () => message('{"call":"status"}'));
+  const { socket } = raw(path, Buffer.concat(requests));
+  await new Promise(resolve => socket.once('data', resolve));
+  await ask();
+  t.true(made < 60, `${made} were answered before`);
+  while (made < 61) await new Promise(resolve => setImmediate(resolve));
+  socket.destroy();
 });
 
 test('a client that never reads is closed, and costs a bounded amount', async t => {
