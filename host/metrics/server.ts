@@ -1,7 +1,7 @@
-/** `/metrics` over HTTP. A gateway whose address is taken does its work all the same, and listens once it is free. */
+/** `/metrics` over HTTP. */
 import type { NodeStatus } from '../control/status.js';
-import { Fault } from '../fault.js';
-import type { Clock, Log, Timer } from '../ports.js';
+import type { Clock, Log } from '../ports.js';
+import { PatientSource } from '../web/patient-source.js';
 import type { HttpRequest, HttpResponse, HttpSource } from '../web/ports.js';
 import type { Family } from './family.js';
 import { families, METRICS_CONTENT_TYPE, metricsText } from './text.js';
@@ -16,51 +16,30 @@ export interface MetricsPorts {
 const PATH = '/metrics';
 /** Whoever asks more often gets what was said before: a scrape is made of the state of every device. */
 const FRESH_MS = 1000;
-const RETRY_MS = 30_000;
 
 export class MetricsServer {
-  readonly #ports: MetricsPorts;
+  readonly #clock: Clock;
+  readonly #source: HttpSource;
   readonly #families: readonly Family[];
   readonly #status: () => Promise<NodeStatus>;
   /** One for all who ask meanwhile; as bytes, so that many who read slowly hold no copies of it. */
   #said: { madeMs: number; readonly bytes: Promise<Uint8Array> } | undefined;
-  #retry: Timer | undefined;
-  #starting: Promise<void> = Promise.resolve();
-  #stopped = false;
-  #problem = '';
 
   /** @param maxDevices how many are told one by one */
   constructor(ports: MetricsPorts, maxDevices: number, status: () => Promise<NodeStatus>) {
-    this.#ports = ports;
+    this.#clock = ports.clock;
+    this.#source = new PatientSource(ports.source, ports, 'metrics-unavailable');
     this.#families = families(maxDevices);
     this.#status = status;
   }
 
   /** Resolves after the first attempt. */
   start(): Promise<void> {
-    this.#starting = this.#listen();
-    return this.#starting;
+    return this.#source.start({ request: request => this.#answer(request) });
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#retry?.cancel();
-    await this.#starting;
-    await this.#ports.source.stop();
-  }
-
-  async #listen(): Promise<void> {
-    const { source, clock, log } = this.#ports;
-    try {
-      await source.start({ request: request => this.#answer(request) });
-      this.#problem = '';
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      const { code, message, remedy } = error;
-      if (message !== this.#problem) log.error('metrics-unavailable', { code, error: message, remedy });
-      this.#problem = message;
-      if (!this.#stopped) this.#retry = clock.after(RETRY_MS, () => void this.start());
-    }
+  stop(): Promise<void> {
+    return this.#source.stop();
   }
 
   async #answer({ method, path }: HttpRequest): Promise<HttpResponse> {
@@ -71,7 +50,7 @@ export class MetricsServer {
   }
 
   #bytes(): Promise<Uint8Array> {
-    const { clock } = this.#ports;
+    const clock = this.#clock;
     if (this.#said !== undefined && clock.monotonic() - this.#said.madeMs < FRESH_MS) return this.#said.bytes;
     // Until it is there it is the newest, however long that takes: no second one is begun beside it.
     const said = { madeMs: Number.POSITIVE_INFINITY, bytes: this.#make() };
@@ -89,7 +68,7 @@ export class MetricsServer {
   }
 
   async #make(): Promise<Uint8Array> {
-    const { clock } = this.#ports;
+    const clock = this.#clock;
     const breathe = () => new Promise<void>(resolve => clock.after(0, resolve));
     return Buffer.from(await metricsText(this.#families, await this.#status(), breathe));
   }

@@ -6,6 +6,7 @@ import { type AssetFiles, Assets, refusal } from './assets.js';
 import { FleetFeed } from './fleet.js';
 import { Guard, TokenCheck } from './guard.js';
 import type { Hello } from './messages.js';
+import { PatientSource } from './patient-source.js';
 import type { HttpHandler, HttpRequest, HttpResponse, HttpSource, MessageSocket } from './ports.js';
 import { SparseWarning } from './sparse-warning.js';
 import { Viewer, type ViewerPorts } from './viewer.js';
@@ -46,7 +47,7 @@ export class WebServer {
   ) {
     const { clock, log, digest } = ports;
     const { token, guarded, names } = options;
-    this.#source = ports.source;
+    this.#source = new PatientSource(ports.source, ports, 'page-unavailable');
     this.#handler = new Pages(new Guard(names), new Assets(digest, ports.files), {
       clock,
       log,
@@ -58,7 +59,7 @@ export class WebServer {
     });
   }
 
-  /** @throws Fault when it can't listen */
+  /** Resolves after the first attempt. */
   start(): Promise<void> {
     return this.#source.start(this.#handler);
   }
