@@ -105,7 +105,7 @@ export async function recover(
     if (pass.damagedLines > 0) {
       log.warn('journal-damaged-lines', { segment: segmentName(segments[i]), lines: pass.damagedLines });
     }
-    recovered.tail.push(...pass.tail);
+    recovered.tail = recovered.tail.concat(pass.tail);
     pass = ++i < segments.length ? await through(segments[i]) : undefined;
   }
   if (base < segments.length - 1) dropKnown(recovered);

@@ -294,7 +294,7 @@ export class Writer {
   async #finish(): Promise<void> {
     const segment = this.#segment;
     if (!segment) return;
-    this.#leave(segment);
+    this.#leave();
     try {
       const mark = Buffer.alloc(MARK_BYTES);
       writeMark(mark, 0, segment.synced);
@@ -305,16 +305,16 @@ export class Writer {
     await segment.file.close().catch(() => undefined);
   }
 
-  #leave({ first, last, synced }: Segment): void {
+  #leave(): void {
+    this.#previous = this.durable;
     this.#segment = undefined;
-    if (synced > 0) this.#previous = { first, last, bytes: synced };
   }
 
   /** Gives the segment up as it is: what it holds beyond its last sync is worth nothing. */
   async #abandon(): Promise<void> {
     const segment = this.#segment;
     if (!segment) return;
-    this.#leave(segment);
+    this.#leave();
     await segment.file.close().catch(() => undefined);
     // Nothing of it ever was durable, so nothing can be lost, and a full disk needs the room.
     if (segment.synced === 0) await this.#storage.remove(segment.path).catch(() => undefined);

@@ -94,11 +94,12 @@ class TestSite {
     this.#keyring?.close();
   }
 
-  /** So many readings have come in since the gateway began. */
+  /** So many readings have come in since the gateway began, and are durable. */
   async taken(readings: number): Promise<void> {
     for (let tries = 0; tries < 500; tries++) {
-      const { counters } = await this.#gateway!.status();
-      if ((counters.next ?? 0) + (counters.gap ?? 0) >= readings) return;
+      const { counters, journal } = await this.#gateway!.status();
+      const taken = (counters.next ?? 0) + (counters.gap ?? 0);
+      if (taken >= readings && journal.pendingBytes === 0) return;
       await new Promise(resolve => setTimeout(resolve, 10));
     }
     throw new Error(JSON.stringify((await this.#gateway!.status()).counters));

@@ -99,8 +99,8 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
     edits: [
       {
         file: HISTORY,
-        find: 'if (missing === undefined) return;',
-        replace: 'return;',
+        find: 'this.#miss(device, { device: id, ...missing });',
+        replace: ';',
       },
     ],
     budget: 300,
@@ -130,8 +130,8 @@ export const SUBSCRIBER_DEFECTS: readonly Defect[] = [
     edits: [
       {
         file: 'host/subscriber/open.ts',
-        find: "if (!envelope.verify(mac)) return refuse('mac');",
-        replace: '',
+        find: 'if (!envelope.verify(mac))',
+        replace: 'if (mac === undefined)',
       },
     ],
     where: having('attack-broker-forge'),
