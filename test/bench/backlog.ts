@@ -72,6 +72,7 @@ export async function backlogRows({
     await again(', batch: true');
     const batches = await drain(gateway, readings);
     await again(', order: live-first');
+    await gateway.online(); // what comes in before is backlog
     await live.open(gateway.port);
     const lateness = await liveLatencies(gateway, live, broker.url);
     const what = `a backlog of ${count(readings)}`;
