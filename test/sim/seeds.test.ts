@@ -41,6 +41,8 @@ const SEEDS: Readonly<Record<number, string>> = {
   6012713: 'a late reading of a sovereign-sdk epoch told nobody of those before it',
   6013548: 'a line that rotted before it was known to be durable',
   6017218: 'a subscriber whose keyring learnt of a silent device did not ask for what gateways held of it',
+  6025193:
+    'a gateway whose last reading had rotted took in what had been passed by, just when that became final',
   6051843: 'fetch denied what was found at open and could not be made durable again yet: a gap became final',
 };
 const jobs = Math.min(4, availableParallelism());

@@ -62,6 +62,8 @@ export function heldBetween(journal: JournalCheck, [device, ...range]: Range): s
   const [fromEpoch, fromSeq, toEpoch, toSeq] = range;
   for (const held of journal.readings()) {
     if (held.device !== device || held.copies === 0 || held.destroyed || held.retired) continue;
+    // A gateway that has lost its last readings may take in what it had passed before; that is on its way now.
+    if (journal.damaged && !held.published) continue;
     const { epoch, seq } = held;
     if (comparePlaces(epoch, seq, fromEpoch, fromSeq) < 0 || comparePlaces(epoch, seq, toEpoch, toSeq) >= 0)
       continue;
