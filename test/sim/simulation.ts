@@ -297,7 +297,7 @@ export class Simulation {
 
   #makeSubscribers(): void {
     const { world, broker, ledger, journal, scenario } = this;
-    const held = { heldBetween: (...range: Range) => heldBetween(journal, range) };
+    const held = { heldBetween: (...range: Range) => heldBetween(journal, range, world.nowMs) };
     scenario.subscribers.forEach(({ habit, protocol }, i) => {
       const name = `subscriber-${i}`;
       const check = new SubscriberCheck(world, name, ledger, held);

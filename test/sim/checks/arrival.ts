@@ -55,15 +55,22 @@ function isSdkTail(
   return ended;
 }
 
+/** From the journal to a subscriber. */
+const UNDER_WAY_MS = 60_000;
+
 export type Range = [device: string, fromEpoch: number, fromSeq: number, toEpoch: number, toSeq: number];
 
 /** A reading in a range that the journal has now. */
-export function heldBetween(journal: JournalCheck, [device, ...range]: Range): string | undefined {
+export function heldBetween(
+  journal: JournalCheck,
+  [device, ...range]: Range,
+  nowMs: number,
+): string | undefined {
   const [fromEpoch, fromSeq, toEpoch, toSeq] = range;
   for (const held of journal.readings()) {
     if (held.device !== device || held.copies === 0 || held.destroyed || held.retired) continue;
     // A gateway that has lost its last readings may take in what it had passed before; that is on its way now.
-    if (journal.damaged && !held.published) continue;
+    if (journal.damaged && nowMs - held.sinceMs < UNDER_WAY_MS) continue;
     const { epoch, seq } = held;
     if (comparePlaces(epoch, seq, fromEpoch, fromSeq) < 0 || comparePlaces(epoch, seq, toEpoch, toSeq) >= 0)
       continue;

@@ -6,6 +6,8 @@ export interface Held {
   readonly device: string;
   readonly epoch: number;
   readonly seq: number;
+  /** When it became durable first, in virtual ms. */
+  readonly sinceMs: number;
   /** Sound lines that hold it now. */
   copies: number;
   /** The highest offset of such a line. */

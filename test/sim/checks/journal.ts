@@ -270,7 +270,7 @@ export class JournalCheck {
     const place = `${device}/${epoch}/${seq}`;
     let held = this.#held.get(name);
     if (held === undefined) {
-      held = newlyHeld(name, line);
+      held = newlyHeld(name, line, this.#world.nowMs);
       this.#held.set(name, held);
       if (this.#places.has(place) && !this.damaged)
         this.#fail('one reading a place', `${name} beside ${this.#places.get(place)!.key}`);
@@ -385,9 +385,9 @@ export class JournalCheck {
   }
 }
 
-function newlyHeld(key: string, { device, epoch, seq }: ReadingLine): Held {
+function newlyHeld(key: string, { device, epoch, seq }: ReadingLine, sinceMs: number): Held {
   const not = { marked: false, receipted: false, published: false, retired: false, destroyed: false };
-  return { key, device, epoch, seq, copies: 0, highest: 0, ...not };
+  return { key, device, epoch, seq, sinceMs, copies: 0, highest: 0, ...not };
 }
 
 export function key(device: string, epoch: number, seq: number, tag8: string): string {
