@@ -187,7 +187,7 @@ export const JOURNAL_DEFECTS: readonly Defect[] = [
   {
     name: 'durable tail without a mark given up',
     guarantee: DURABLE,
-    edits: [{ file: RECOVERY, find: 'recovered.tail.push(...pass.tail);', replace: '' }],
+    edits: [{ file: RECOVERY, find: 'recovered.tail = recovered.tail.concat(pass.tail);', replace: '' }],
     budget: 100,
   },
   {
