@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +8,21 @@ import { fileURLToPath } from 'node:url';
 export const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'host', 'cli', 'main.js');
 /** The bundle that users run. */
 export const BUNDLE = join(dirname(MAIN), '..', '..', '..', 'dist', 'sovereign.mjs');
+
+let compared = false;
+
+/** @throws Error when the bundle is older than what it is made of: whoever compiles with `tsc` alone would test what was */
+function expectFreshBundle(): void {
+  if (compared) return;
+  const compiled = dirname(dirname(MAIN));
+  const modules = readdirSync(compiled, { recursive: true, encoding: 'utf8' });
+  const changed = modules
+    .filter(name => name.endsWith('.js'))
+    .map(name => statSync(join(compiled, name)).mtimeMs);
+  if (statSync(BUNDLE).mtimeMs < Math.max(...changed))
+    throw new Error(`${BUNDLE} is older than ${compiled}: npm run build`);
+  compared = true;
+}
 
 export interface ProgramOptions {
   readonly cwd?: string;
@@ -34,6 +50,7 @@ export class Program {
   readonly #waiting = new Set<() => void>();
 
   constructor(args: readonly string[], options: ProgramOptions = {}) {
+    if (options.bundle) expectFreshBundle();
     const script = options.bundle ? [...options.bundle, BUNDLE] : ['--enable-source-maps', MAIN];
     const [program, ...rest] = [...(options.wrap ?? []), process.execPath, ...script, ...args];
     this.#child = spawn(program!, rest, {
