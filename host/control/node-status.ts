@@ -2,7 +2,7 @@
 import type { HandoverStatus } from '../backup/handover.js';
 import type { Config, LogLevel } from '../config.js';
 import type { Fault } from '../fault.js';
-import type { IntakeStatus } from '../intake/status.js';
+import type { IntakeFacts } from '../intake/facts.js';
 import type { DevicePosition } from '../journal/entry.js';
 import type { JournalState } from '../journal/journal.js';
 import type { UplinkState } from '../uplink/types.js';
@@ -47,7 +47,7 @@ export interface StatusParts {
   readonly now: number;
   readonly synchronised?: boolean;
   readonly keyring: { readonly size: number; readonly fault?: Fault | undefined };
-  readonly intake: IntakeStatus;
+  readonly intake: IntakeFacts;
   readonly journal: JournalFacts;
   readonly observed?: Observed;
   readonly logLevel?: LogLevel;
@@ -122,7 +122,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
 
 /** Those heard last first, at most `MAX_DEVICES`. */
 export function deviceStatuses(
-  devices: IntakeStatus['devices'],
+  devices: IntakeFacts['devices'],
   positions: ReadonlyMap<string, DevicePosition>,
 ): DeviceStatus[] {
   const lastHeardFirst = [...devices].sort((a, b) => (b.heardAt ?? 0) - (a.heardAt ?? 0));

@@ -45,7 +45,7 @@ export interface HeldReading {
 /** `stored`: durable, now or since an earlier time. `full`: only counted. `failed`: the disk refused; try again. */
 export type EvidenceOutcome = 'stored' | 'full' | 'failed';
 
-export interface EvidenceStatus {
+export interface EvidenceFacts {
   readonly stored: number;
   readonly bytes: number;
   /** Pairs beyond the limits. */
@@ -154,7 +154,7 @@ export class Evidence {
     await this.#queue;
   }
 
-  status(): EvidenceStatus {
+  status(): EvidenceFacts {
     return { stored: this.#stored.size, bytes: this.#bytes, beyond: this.#beyond };
   }
 

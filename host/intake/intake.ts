@@ -15,6 +15,7 @@ import { Crowd, type CrowdLimits } from './crowd.js';
 import { type Device, Devices } from './devices.js';
 import { DownWriter } from './down.js';
 import { Evidence } from './evidence.js';
+import type { DeviceFacts, IntakeFacts, LinkFacts } from './facts.js';
 import { Gate } from './gate.js';
 import { LinkSession } from './link-session.js';
 import { Quarantine } from './quarantine.js';
@@ -24,7 +25,6 @@ import { SdkLink } from './sdk-link.js';
 import { SettingsBook } from './settings.js';
 import type { Shared } from './shared.js';
 import { SilenceWatch } from './silence.js';
-import type { DeviceStatus, IntakeStatus, LinkStatus } from './status.js';
 
 /** The journal as the intake needs it. */
 export interface DurableJournal extends IntakeJournal {
@@ -234,17 +234,17 @@ export class Intake {
     return this.#reconsidering;
   }
 
-  status(): IntakeStatus {
-    const devices: DeviceStatus[] = [];
+  status(): IntakeFacts {
+    const devices: DeviceFacts[] = [];
     const listed = new Set<string>();
     for (const device of this.#devices.all()) {
-      devices.push(this.#deviceStatus(device));
+      devices.push(this.#deviceFacts(device));
       listed.add(device.id);
     }
     for (const { id, name } of this.#keyring.entries())
       if (!listed.has(id)) devices.push({ id, name, silent: false, counts: {} });
     return {
-      links: [...this.#linkStatus()],
+      links: [...this.#linkFacts()],
       devices,
       counters: this.counters.all(),
       quarantine: this.quarantine.status(),
@@ -294,7 +294,7 @@ export class Intake {
     });
   }
 
-  #deviceStatus(device: Device): DeviceStatus {
+  #deviceFacts(device: Device): DeviceFacts {
     const { hello, speaker } = device;
     const last = device.positions.durable;
     const name = this.#keyring.get(device.id)?.name;
@@ -317,12 +317,12 @@ export class Intake {
             firmware: hello.firmware,
             restart: hello.restart,
           }),
-      ...this.#settingsStatus(device, name),
+      ...this.#settingsFacts(device, name),
       counts: { ...device.counts },
     };
   }
 
-  #settingsStatus({ id, settings }: Device, name?: string): Pick<DeviceStatus, 'settings'> {
+  #settingsFacts({ id, settings }: Device, name?: string): Pick<DeviceFacts, 'settings'> {
     if (!this.#shared.settings?.wants(id, name)) return {};
     const version = this.#shared.settings.version(id);
     if (version === undefined || settings === undefined) return {};
@@ -330,7 +330,7 @@ export class Intake {
     return { settings: { version, supported, acknowledged, ...(fault !== '' && { fault }) } };
   }
 
-  *#linkStatus(): Iterable<LinkStatus> {
+  *#linkFacts(): Iterable<LinkFacts> {
     for (const { link, decoder, session, openedAt } of this.#links)
       yield {
         name: link.name,

@@ -35,7 +35,7 @@ export interface Suspect {
   readonly authentic: boolean;
 }
 
-export interface QuarantineStatus {
+export interface QuarantineFacts {
   /** On disk. */
   readonly bytes: number;
   readonly kept: number;
@@ -157,7 +157,7 @@ export class Quarantine {
     await this.#files.close();
   }
 
-  status(): QuarantineStatus {
+  status(): QuarantineFacts {
     return {
       bytes: this.#bytes,
       kept: this.#kept,

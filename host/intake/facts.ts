@@ -1,9 +1,9 @@
-/** What `sovereign status` shows of the intake. Times are Unix ms. */
+/** What the intake says of itself; `host/control/node-status.ts` makes its part of a status out of it. Times are Unix ms. */
 import type { DeviceCount } from './devices.js';
-import type { EvidenceStatus } from './evidence.js';
-import type { QuarantineStatus } from './quarantine.js';
+import type { EvidenceFacts } from './evidence.js';
+import type { QuarantineFacts } from './quarantine.js';
 
-export interface LinkStatus {
+export interface LinkFacts {
   readonly name: string;
   readonly since: number;
   /** The device whose session is open on it. */
@@ -15,7 +15,7 @@ export interface LinkStatus {
   readonly pendingBytes: number;
 }
 
-export interface DeviceStatus {
+export interface DeviceFacts {
   readonly id: string;
   /** The alias of the keyring; absent for a device that is in the journal alone. */
   readonly name?: string;
@@ -46,10 +46,10 @@ export interface DeviceStatus {
   readonly counts: Readonly<Partial<Record<DeviceCount, number>>>;
 }
 
-export interface IntakeStatus {
-  readonly links: readonly LinkStatus[];
-  readonly devices: readonly DeviceStatus[];
+export interface IntakeFacts {
+  readonly links: readonly LinkFacts[];
+  readonly devices: readonly DeviceFacts[];
   readonly counters: Readonly<Record<string, number>>;
-  readonly quarantine: QuarantineStatus;
-  readonly evidence: EvidenceStatus;
+  readonly quarantine: QuarantineFacts;
+  readonly evidence: EvidenceFacts;
 }
