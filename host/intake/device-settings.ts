@@ -2,7 +2,7 @@
 
 import type { EnvelopeReader } from '../../firmware/seal/index.js';
 import { readRecords } from '../../firmware/seal/index.js';
-import type { Session } from './link-session.js';
+import type { Session } from './session.js';
 import type { Shared } from './shared.js';
 
 /** After a hello that asked for none, and heartbeats that don't show them, they are sent again no faster. */

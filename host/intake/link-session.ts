@@ -19,10 +19,10 @@ import {
 import type { DerivationBudget } from '../keyring/budget.js';
 import type { KeyringEntry } from '../keyring/entry.js';
 import type { Link, LinkHandler, Timer } from '../ports.js';
-import type { Device, HelloFacts, Speaker } from './devices.js';
-import type { Addressee } from './down.js';
-import { type Familiar, type GateReason, sameId } from './gate.js';
+import type { Device, HelloFacts } from './devices.js';
+import { type GateReason, sameId } from './gate.js';
 import { Nonces } from './nonces.js';
+import type { Session, SessionLink } from './session.js';
 import { SessionReadings } from './session-readings.js';
 import type { Shared } from './shared.js';
 
@@ -33,14 +33,7 @@ const CHALLENGE_INTERVAL_MS = 200;
 /** Time requests cost a MAC each. */
 const TIME_INTERVAL_MS = 100;
 
-/** An open session. */
-export interface Session extends Addressee, Familiar, Speaker {
-  readonly device: Device;
-  readonly hello: HelloFacts;
-  timeAnsweredMs: number;
-}
-
-export class LinkSession implements LinkHandler {
+export class LinkSession implements LinkHandler, SessionLink {
   readonly link: Link;
   session: Session | undefined;
   readonly openedAt: number;
@@ -109,7 +102,6 @@ export class LinkSession implements LinkHandler {
     this.#ended(this);
   }
 
-  /** Challenges unless that has just been done. */
   challenge(): void {
     const now = this.#shared.clock.monotonic();
     if (this.#closed || now - this.#challengedMs < CHALLENGE_INTERVAL_MS) return;
@@ -117,7 +109,6 @@ export class LinkSession implements LinkHandler {
     this.#shared.down.challenge(this.link, this.#nonces.challenge(now));
   }
 
-  /** Counts a frame that failed a gate and gives its bytes to the quarantine. */
   refuse(reason: GateReason, bytes: Uint8Array, from: number, to: number): void {
     const { gate, counters, quarantine } = this.#shared;
     counters.add(`refused:${reason}`);

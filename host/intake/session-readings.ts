@@ -4,7 +4,7 @@
 import { fromHex, Kind, readRecords, SHORT_TAG_BYTES, toHex } from '../../firmware/seal/index.js';
 import type { DerivationBudget } from '../keyring/budget.js';
 import { SettingsSender } from './device-settings.js';
-import type { LinkSession, Session } from './link-session.js';
+import type { Session, SessionLink } from './session.js';
 import type { Shared } from './shared.js';
 
 /** A receipt is repeated no faster. */
@@ -26,7 +26,7 @@ interface PastReading {
 
 export class SessionReadings {
   readonly #shared: Shared;
-  readonly #owner: LinkSession;
+  readonly #link: SessionLink;
   readonly #budget: DerivationBudget;
   readonly #settings: SettingsSender;
   #repeatedMs = Number.NEGATIVE_INFINITY;
@@ -38,9 +38,9 @@ export class SessionReadings {
   /** The latest epoch of which this session has brought something new. */
   #reachedEpoch = -1;
 
-  constructor(shared: Shared, owner: LinkSession, budget: DerivationBudget) {
+  constructor(shared: Shared, link: SessionLink, budget: DerivationBudget) {
     this.#shared = shared;
-    this.#owner = owner;
+    this.#link = link;
     this.#budget = budget;
     this.#settings = new SettingsSender(shared);
   }
@@ -59,10 +59,10 @@ export class SessionReadings {
 
   take(bytes: Uint8Array, from: number, to: number): void {
     const { gate, counters, acceptor } = this.#shared;
-    const session = this.#owner.session;
+    const session = this.#link.session;
     const reason = gate.reading(bytes, from, to, session, this.#budget);
     if (reason !== '') {
-      this.#owner.refuse(reason, bytes, from, to);
+      this.#link.refuse(reason, bytes, from, to);
       if (reason === 'epoch-too-old' && session !== undefined) this.#tellTooOld(session);
       return;
     }
@@ -70,7 +70,7 @@ export class SessionReadings {
     if (session === undefined || session.entry !== gate.entry) {
       // Authentic, but whether it is new or a recording nobody knows: the device is asked for a hello first.
       counters.add('no-session');
-      this.#owner.challenge();
+      this.#link.challenge();
       return;
     }
     const { device } = session;
@@ -114,7 +114,7 @@ export class SessionReadings {
 
   /** Tells the device how far the journal is durable. */
   sendReceipt(): void {
-    const { session } = this.#owner;
+    const { session } = this.#link;
     if (session === undefined) return;
     session.device.count('receipts');
     // From the durable position, never the tentative one: what this says, no power cut can take back.
@@ -193,7 +193,7 @@ export class SessionReadings {
     const outcome = await acceptor.contradiction(device, verdict, session.linkName, epoch, seq, copy, tag8);
     counters.add(`evidence:${outcome}`);
     // Only evidence that is durable, or whose like is, lets the reading go; else the device sends it again.
-    if (outcome === 'failed' || this.#owner.session !== session) return;
+    if (outcome === 'failed' || this.#link.session !== session) return;
     down.refuse(session, { epoch, seq, tag8: fromHex(tag8)! });
     // Its next readings would contradict too, as long as it goes on in an epoch that another has written in.
     if (this.#deviceEpoch(session) <= epoch) this.#advance(session);

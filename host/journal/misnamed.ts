@@ -9,7 +9,7 @@ import type { LinkingStorage } from '../ports.js';
 import { move, setAside } from './aside.js';
 import { LineReader } from './line-reader.js';
 import { MOVED_SUFFIX, segmentFirst, segmentName, segmentsIn } from './names.js';
-import type { RepairListener } from './repair.js';
+import type { RepairListener } from './repair-news.js';
 import { Scanner } from './scanner.js';
 import { readHeader } from './segment.js';
 

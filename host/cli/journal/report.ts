@@ -5,7 +5,7 @@ import type { GapEntry, HandoverEntry } from '../../journal/entry.js';
 import { MIN_ENTRY_BYTES } from '../../journal/line-writer.js';
 import type { LossCause, UnknownLoss } from '../../journal/loss.js';
 import type { Tail } from '../../journal/pass.js';
-import type { Repair } from '../../journal/repair.js';
+import type { Repair } from '../../journal/repair-news.js';
 import { bytesText } from '../output.js';
 
 type Place = readonly [epoch: number, seq: number];
