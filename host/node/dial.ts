@@ -4,6 +4,7 @@
 import { connect, type Socket } from 'node:net';
 import { systemCode } from '../fault.js';
 import type { Clock, Link, LinkHandler, LinkSource, Timer } from '../ports.js';
+import { TurnWriter } from './turn-writer.js';
 
 export interface DialOptions {
   readonly host: string;
@@ -109,10 +110,11 @@ class DialedLink implements Link {
   readonly name: string;
   handler: LinkHandler | undefined;
   readonly #socket: Socket;
-  #corked = false;
+  readonly #writer: TurnWriter;
 
   constructor(socket: Socket, name: string) {
     this.#socket = socket;
+    this.#writer = new TurnWriter(socket);
     this.name = name;
   }
 
@@ -122,16 +124,7 @@ class DialedLink implements Link {
 
   send(bytes: Uint8Array): void {
     if (this.#socket.destroyed) return;
-    if (!this.#corked) {
-      // What is sent in one turn of the event loop goes out in one system call.
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(Buffer.from(bytes));
+    this.#writer.write(bytes);
   }
 
   pause(): void {

@@ -5,6 +5,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Link, LinkHandler, LinkSource, Log } from '../ports.js';
 import { listenFault } from './listen-fault.js';
+import { TurnWriter } from './turn-writer.js';
 
 export interface TcpOptions {
   readonly host: string;
@@ -109,12 +110,13 @@ class TcpLink implements Link {
   readonly name: string;
   handler: LinkHandler | undefined;
   readonly #socket: Socket;
+  readonly #writer: TurnWriter;
   readonly #maxPendingBytes: number;
-  #corked = false;
   #ended = false;
 
   constructor(socket: Socket, options: TcpOptions) {
     this.#socket = socket;
+    this.#writer = new TurnWriter(socket);
     this.#maxPendingBytes = options.maxPendingBytes ?? MAX_PENDING_BYTES;
     this.name = `${options.prefix}:${socket.remoteAddress!.replace(/^::ffff:/, '')}`;
   }
@@ -129,16 +131,7 @@ class TcpLink implements Link {
       this.end('does not read');
       return;
     }
-    if (!this.#corked) {
-      // What is sent in one turn of the event loop goes out in one system call.
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(Buffer.from(bytes));
+    this.#writer.write(bytes);
   }
 
   pause(): void {
