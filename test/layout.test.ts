@@ -152,7 +152,7 @@ const IMPORTED_IN: Record<string, readonly string[]> = {
   'node:net': ['host/node'],
   'node:http': ['host/node'],
   'node:https': ['host/node'],
-  ws: ['host/node/http.ts', 'host/node/broker-socket.ts'],
+  ws: ['host/node/web-sockets.ts', 'host/node/broker-socket.ts'],
   'node:child_process': ['host/node'],
   'node:crypto': ['host/node'],
   'node:os': ['host/node'],
