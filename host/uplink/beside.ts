@@ -1,6 +1,6 @@
 import type { Companion } from './companion.js';
 import type { Outgoing } from './fetch/outbox.js';
-import type { FetchSource } from './publisher.js';
+import type { FetchSource } from './publishing.js';
 
 /** All that goes beside the readings, as the publisher takes it: what was asked for first. Each keeps to a rate of its own. */
 export class Beside implements FetchSource {

@@ -24,8 +24,8 @@ export const UPLINK_DEFECTS: readonly Defect[] = [
     edits: [
       {
         file: PUBLISHER,
-        find: 'this.#events.failed(refused(message.topic, error)); return; } this.#inFlightBytes -= length; const',
-        replace: '} this.#inFlightBytes -= length; const',
+        find: 'this.#events.failed(refused(message.topic, error)); return; } const readings',
+        replace: '} const readings',
       },
     ],
     where: having('broker-refuse-publish'),
