@@ -4,31 +4,16 @@
  * exact, so that subscribers that miss the same readings do not ask together, and the first answer closes the gaps of all.
  */
 import type { Clock, Random, Timer } from '../../ports.js';
-import {
-  compare,
-  encodeRequest,
-  type Fetched,
-  type FetchRange,
-  type FetchResult,
-  type Place,
-} from '../../uplink/fetch/format.js';
+import { encodeRequest, type Fetched, type FetchResult, type Place } from '../../uplink/fetch/format.js';
 import type { GatewayStatus, OfflineStatus } from '../../uplink/status.js';
 import type { Gap } from '../history.js';
+import { heed } from './answers.js';
 import { Delays } from './delays.js';
 import { type Gateway, Gateways } from './gateways.js';
+import { type Question, Questions, rangeKey } from './questions.js';
+import { dueRanges, MAX_ASKED } from './ranges.js';
 import { Tails } from './tails.js';
-import {
-  askedOf,
-  belongsTo,
-  fromOf,
-  isAnswered,
-  isExhausted,
-  MAX_UNANSWERED,
-  reasonsOf,
-  toOf,
-  Watch,
-  type Watched,
-} from './watch.js';
+import { askedOf, MAX_UNANSWERED, reasonsOf, Watch } from './watch.js';
 
 export interface RepairPorts {
   readonly clock: Clock;
@@ -59,27 +44,11 @@ export interface Final {
   readonly reasons: readonly string[];
 }
 
-interface Question {
-  readonly gateway: Gateway;
-  /** Not answered yet, by what they say. */
-  readonly ranges: Map<string, FetchRange>;
-  until: number;
-  /** How often the gateway had been heard when it was asked. */
-  readonly heard: number;
-}
-
-const MAX_ASKED = 64;
-/** Questions whose late answers are still heard. */
-const MAX_QUESTIONS = 64;
 /** A gap may close by itself, or by what somebody else has asked for. */
 const MIN_GRACE_MS = 1000;
 const MAX_GRACE_MS = 4000;
 const ANSWER_MS = 30_000;
 const MIN_TICK_MS = 250;
-/** What a disk has refused so often, over half an hour at least, it will not give any more. */
-const UNREAD_TRIES = 12;
-/** Gaps with no more between them are asked for together. */
-const MAX_BETWEEN = 32;
 
 export class Repair {
   readonly #clock: Clock;
@@ -91,10 +60,7 @@ export class Repair {
   readonly #gateways = new Gateways();
   readonly #watch = new Watch();
   readonly #tails: Tails;
-  /** By id, the last ones. */
-  readonly #questions = new Map<string, Question>();
-  /** By gateway: the id of the question that is open. */
-  readonly #open = new Map<string, string>();
+  readonly #questions = new Questions();
   /** What has been told of replaced gateways, by key. */
   readonly #toldHandovers = new Map<string, 'replaced' | 'speaks'>();
   #online = false;
@@ -117,7 +83,7 @@ export class Repair {
   connection(online: boolean): void {
     if (online === this.#online) return;
     this.#online = online;
-    this.#open.clear();
+    this.#questions.dropAll();
     if (!online) return;
     this.#tails.renew();
     const now = this.#clock.monotonic();
@@ -164,7 +130,7 @@ export class Repair {
     if (gateway === undefined) return;
     this.#tellHandovers();
     if (status.state === 'offline') {
-      this.#open.delete(gateway.key);
+      this.#questions.drop(gateway);
       return;
     }
     this.#watch.passed(gateway.key, status);
@@ -188,14 +154,11 @@ export class Repair {
     }
     if (busy) {
       for (const range of question.ranges.values())
-        for (const watched of this.#within(range)) askedOf(watched, gateway.key).unanswered = 0;
+        for (const watched of this.#watch.within(range)) askedOf(watched, gateway.key).unanswered = 0;
       this.#postpone(question, now);
     }
     question.until = now + ANSWER_MS;
-    if (done || question.ranges.size === 0) {
-      this.#questions.delete(id);
-      if (this.#open.get(gateway.key) === id) this.#open.delete(gateway.key);
-    }
+    if (done || question.ranges.size === 0) this.#questions.done(id);
     this.#doubtful = true;
     this.#wake(0);
   }
@@ -225,25 +188,11 @@ export class Repair {
     }
   }
 
-  #answered(gateway: Gateway, { range, reached, missing }: FetchResult, now: number): void {
-    for (const watched of this.#within(range)) {
-      const from = fromOf(watched.gap);
-      const to = toOf(watched.gap);
+  #answered(gateway: Gateway, result: FetchResult, now: number): void {
+    for (const watched of this.#watch.within(result.range)) {
       const asked = askedOf(watched, gateway.key);
-      asked.unanswered = 0;
-      const passed =
-        !belongsTo(watched, gateway, this.#gateways) || watched.heads.get(gateway.key) === 'passed';
-      for (const part of missing) {
-        // One that has never had it may still get it, unless it has nothing more to publish.
-        if (part.why === 'queued' || (part.why === 'later' && !passed)) continue;
-        if (part.why === 'unread' && asked.tries < UNREAD_TRIES) continue;
-        asked.denied.add(part.from, part.to);
-        if (compare(part.from, to) < 0 && compare(part.to, from) > 0) asked.whys.add(part.why);
-      }
-      // It answers so much at a time: there is more to come at once, if it came any way at all.
-      const goesOn = compare(from, reached) >= 0 && compare(reached, range.from) > 0;
-      if (goesOn) asked.nextAt = now;
-      else asked.nextAt = now + this.#delays.after(asked.tries++);
+      const goesOn = heed(watched, gateway, this.#gateways, result);
+      asked.nextAt = goesOn ? now : now + this.#delays.after(asked.tries++);
     }
   }
 
@@ -253,7 +202,7 @@ export class Repair {
     let nextAt = Number.POSITIVE_INFINITY;
     for (const gateway of this.#gateways) {
       if (!gateway.online || !gateway.fetch) continue;
-      const open = this.#questions.get(this.#open.get(gateway.key) ?? '');
+      const open = this.#questions.openOf(gateway);
       if (open !== undefined && now < open.until) nextAt = Math.min(nextAt, open.until);
       else {
         if (open !== undefined) this.#unanswered(open, now);
@@ -265,7 +214,7 @@ export class Repair {
 
   /** Asks for what is due; returns when to look again. */
   #ask(gateway: Gateway, now: number): number {
-    const { ranges, nextAt } = this.#due(gateway, now);
+    const { ranges, nextAt } = dueRanges(this.#watch, gateway, this.#gateways, now);
     const left = MAX_ASKED - ranges.length;
     const tails = this.#tails.due(gateway, now, left, device => this.#wanted.placeAfter(device));
     for (const [device, from] of tails.places) ranges.push({ device, from, to: undefined });
@@ -283,42 +232,18 @@ export class Repair {
       this.#wake(0);
     };
     if (!this.#events.ask(gateway.site, gateway.name, payload, refused)) return Number.POSITIVE_INFINITY;
-    this.#questions.set(id, question);
-    this.#open.set(gateway.key, id);
-    for (const oldest of this.#questions.keys()) {
-      if (this.#questions.size <= MAX_QUESTIONS) break;
-      this.#questions.delete(oldest);
-    }
+    this.#questions.add(id, question);
     return question.until;
-  }
-
-  /** Gaps to ask this gateway for, those near each other together. */
-  #due(gateway: Gateway, now: number): { ranges: FetchRange[]; nextAt: number } {
-    const ranges: FetchRange[] = [];
-    let nextAt = Number.POSITIVE_INFINITY;
-    for (const watched of this.#watch.all()) {
-      if (isAnswered(watched, gateway)) continue;
-      // Others are asked when those of its site have nothing of it.
-      if (!belongsTo(watched, gateway, this.#gateways) && !isExhausted(watched, this.#gateways)) continue;
-      const at = watched.asked.get(gateway.key)?.nextAt ?? watched.dueAt;
-      if (at > now) nextAt = Math.min(nextAt, at);
-      else if (!join(ranges, watched.gap)) {
-        if (ranges.length >= MAX_ASKED) return { ranges, nextAt: now };
-        const { device } = watched.gap;
-        ranges.push({ device, from: fromOf(watched.gap), to: toOf(watched.gap) });
-      }
-    }
-    return { ranges, nextAt };
   }
 
   #unanswered(question: Question, now: number): void {
     const { gateway, ranges } = question;
-    this.#open.delete(gateway.key);
+    this.#questions.drop(gateway);
     // A gateway that is gone, as far as anybody hears, may come back with what is missing; one that was replaced won't.
     const silent = gateway.replacedBy !== undefined && !gateway.speaks;
     const there = silent || gateway.heard > question.heard || question.until === 0;
     for (const range of there ? ranges.values() : []) {
-      for (const watched of this.#within(range)) {
+      for (const watched of this.#watch.within(range)) {
         const asked = askedOf(watched, gateway.key);
         asked.unanswered++;
         if (asked.unanswered >= MAX_UNANSWERED) this.#doubtful = true;
@@ -332,19 +257,11 @@ export class Repair {
   #postpone({ gateway, ranges }: Question, now: number): void {
     for (const range of ranges.values()) {
       if (range.to === undefined) this.#tails.unanswered(gateway, range.device, now);
-      for (const watched of this.#within(range)) {
+      for (const watched of this.#watch.within(range)) {
         const asked = askedOf(watched, gateway.key);
         asked.nextAt = now + this.#delays.after(asked.tries++);
       }
     }
-  }
-
-  /** The gaps that a range covers. */
-  #within({ device, from, to }: FetchRange): Watched[] {
-    if (to === undefined) return [];
-    return this.#watch
-      .of(device)
-      .filter(({ gap }) => compare(fromOf(gap), from) >= 0 && compare(toOf(gap), to) <= 0);
   }
 
   *#devicesAt(here: string): Iterable<string> {
@@ -374,17 +291,4 @@ export class Repair {
     this.#random.fill(bytes);
     return Buffer.from(bytes).toString('hex');
   }
-}
-
-/** Makes the last range longer when the gap comes soon after it; what lies between comes once more. */
-function join(ranges: FetchRange[], { device, fromEpoch, fromSeq, toEpoch, toSeq }: Gap): boolean {
-  const last = ranges.at(-1);
-  if (last?.to === undefined || last.device !== device || last.to[0] !== fromEpoch) return false;
-  if (fromSeq < last.to[1] || fromSeq - last.to[1] > MAX_BETWEEN) return false;
-  ranges[ranges.length - 1] = { ...last, to: [toEpoch, toSeq] };
-  return true;
-}
-
-function rangeKey({ device, from, to }: FetchRange): string {
-  return `${device} ${from.join('/')} ${to?.join('/') ?? ''}`;
 }

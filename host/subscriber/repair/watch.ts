@@ -8,7 +8,7 @@
  * not answer fetch at all need not be asked. A gateway that is offline may hold it: the gap waits, unless another goes on for
  * that gateway, restored from its backup: then it is waited for no more, and asked only while it is there all the same.
  */
-import { compare, type Place, type Why } from '../../uplink/fetch/format.js';
+import { compare, type FetchRange, type Place, type Why } from '../../uplink/fetch/format.js';
 import type { GatewayStatus } from '../../uplink/status.js';
 import type { Gap } from '../history.js';
 import type { Gateway, Gateways } from './gateways.js';
@@ -43,12 +43,16 @@ export class Watch {
   /** By device, in the order of their places. */
   readonly #watched = new Map<string, Watched[]>();
 
-  of(device: string): readonly Watched[] {
-    return this.#watched.get(device) ?? [];
-  }
-
   *all(): Iterable<Watched> {
     for (const list of this.#watched.values()) yield* list;
+  }
+
+  /** The gaps that a range covers. */
+  within({ device, from, to }: FetchRange): readonly Watched[] {
+    if (to === undefined) return [];
+    return (this.#watched.get(device) ?? []).filter(
+      ({ gap }) => compare(fromOf(gap), from) >= 0 && compare(toOf(gap), to) <= 0,
+    );
   }
 
   /**

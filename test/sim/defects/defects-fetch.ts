@@ -67,7 +67,7 @@ export const FETCH_DEFECTS: readonly Defect[] = [
     guarantee: FINAL,
     edits: [
       {
-        file: REPAIR,
+        file: 'host/subscriber/repair/answers.ts',
         find: "if (part.why === 'unread' && asked.tries < UNREAD_TRIES) continue;",
         replace: '',
       },
