@@ -121,9 +121,9 @@ test('the host takes its effects from ports: the commands alone reach into host/
   );
 });
 
-test('the page imports itself, its plots, and what it and the gateway say to each other', t => {
+test('the page imports itself, its plots, texts that the commands have too, and what it and the gateway say to each other', t => {
   t.true(page.length > 0);
-  const spoken = ['host/control', 'host/ports.ts', 'host/web/messages.ts'];
+  const spoken = ['host/control', 'host/ports.ts', 'host/texts.ts', 'host/web/messages.ts'];
   t.deepEqual(
     offenders(page, specifier => specifier === 'uplot' || under(specifier, PAGE, ...spoken)),
     [],

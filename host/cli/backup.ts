@@ -10,6 +10,7 @@ import { backupPorts, isDirectory } from '../node/backup-ports.js';
 import { systemClock } from '../node/clock.js';
 import { systemLog } from '../node/log.js';
 import { privateFiles } from '../node/private-files.js';
+import { bytesText } from '../texts.js';
 import { version } from '../version.js';
 import { openFile } from './backup/file.js';
 import { type KeyOptions, lockOf, unlockOf, withLock, withUnlock } from './backup/keys.js';
@@ -24,7 +25,7 @@ import {
   withConfig,
   withJson,
 } from './context.js';
-import { bytesText, type Terminal } from './output.js';
+import type { Terminal } from './output.js';
 
 interface BackupOptions extends ConfigOption, JsonOption, KeyOptions {
   readonly to?: string;

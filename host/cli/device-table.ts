@@ -1,6 +1,7 @@
 /** Devices as people read them, for `status` and `devices`. */
 import type { DeviceStatus } from '../control/status.js';
-import { durationText, type Output, printable } from './output.js';
+import { agoText } from '../texts.js';
+import { type Output, printable } from './output.js';
 
 /** @param now by the gateway's clock, Unix ms */
 export async function deviceTable(
@@ -49,7 +50,7 @@ function row(device: DeviceStatus, now: number, output: Output): string[] {
     printable(device.name ?? '-'),
     output.style(style, state),
     epoch === undefined || seq === undefined ? '-' : `${epoch}:${seq}`,
-    heardAt === undefined ? '-' : `${durationText(now - heardAt)} ago`,
+    heardAt === undefined ? '-' : agoText(heardAt, now),
     String(device.readings),
     device.gaps === 0 ? '0' : output.style('yellow', String(device.gaps)),
     String(device.backlog ?? '-'),

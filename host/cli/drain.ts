@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { Fault } from '../fault.js';
 import { systemClock } from '../node/clock.js';
+import { durationText } from '../texts.js';
 import { ask } from './ask.js';
 import {
   type ConfigOption,
@@ -11,7 +12,7 @@ import {
   withConfig,
   withJson,
 } from './context.js';
-import { durationText, type Output, type Terminal } from './output.js';
+import type { Output, Terminal } from './output.js';
 import { sayUplink } from './uplink-answer.js';
 
 interface DrainOptions extends ConfigOption, JsonOption {

@@ -8,6 +8,7 @@ import { ASIDE, isLeftOver, segmentsIn } from '../journal/names.js';
 import { repair } from '../journal/repair.js';
 import { lockDirectory } from '../node/lock.js';
 import { NodeStorage, realPath } from '../node/storage.js';
+import { bytesText } from '../texts.js';
 import { type JsonOption, outputOf, wholeOption, withJson } from './context.js';
 import { Describer } from './journal/describe.js';
 import {
@@ -24,7 +25,7 @@ import {
   unknownText,
 } from './journal/report.js';
 import { checkStores } from './journal/stores.js';
-import { bytesText, type Output, printable, type Terminal } from './output.js';
+import { type Output, printable, type Terminal } from './output.js';
 
 const storage = new NodeStorage();
 

@@ -12,10 +12,11 @@ import { lockDirectory } from '../node/lock.js';
 import { systemLog } from '../node/log.js';
 import { privateFiles } from '../node/private-files.js';
 import { systemRandom } from '../node/random.js';
+import { durationText } from '../texts.js';
 import { openFile } from './backup/file.js';
 import { type KeyOptions, unlockOf, withUnlock } from './backup/keys.js';
 import { type JsonOption, outputOf, usageFault, withJson } from './context.js';
-import { durationText, type Output, type Terminal } from './output.js';
+import type { Output, Terminal } from './output.js';
 
 interface RestoreOptions extends JsonOption, KeyOptions {
   readonly dir: string;

@@ -1,10 +1,11 @@
 /** `sovereign status`: what the running gateway says of itself. */
 import type { Command } from 'commander';
 import type { FetchStatus, JournalStatus, NodeStatus, UplinkStatus } from '../control/status.js';
+import { bytesText, durationText } from '../texts.js';
 import { ask } from './ask.js';
 import { type ConfigOption, type JsonOption, outputOf, withConfig, withJson } from './context.js';
 import { deviceTable, settingsNotes } from './device-table.js';
-import { bytesText, durationText, type Output, printable, type Style, type Terminal } from './output.js';
+import { type Output, printable, type Style, type Terminal } from './output.js';
 
 export function register(program: Command, terminal?: Terminal): void {
   withConfig(withJson(program.command('status')))

@@ -5,7 +5,7 @@ import { systemCode } from '../../fault.js';
 import { isDirectory } from '../../node/backup-ports.js';
 import { systemClock } from '../../node/clock.js';
 import { NodeStorage } from '../../node/storage.js';
-import { durationText } from '../output.js';
+import { durationText } from '../../texts.js';
 import type { Finding } from './finding.js';
 
 /** Where the units of host/deploy/systemd have them. */

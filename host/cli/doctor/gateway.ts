@@ -11,8 +11,8 @@ import {
   tryWriting,
   userName,
 } from '../../node/machine.js';
+import { bytesText } from '../../texts.js';
 import { keyringOf } from '../context.js';
-import { bytesText } from '../output.js';
 import type { Finding } from './finding.js';
 import { UNIT } from './service.js';
 

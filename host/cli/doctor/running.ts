@@ -1,8 +1,8 @@
 /** What the running gateway has to complain of. */
 import type { Config } from '../../config.js';
 import type { DeviceStatus, NodeStatus } from '../../control/status.js';
+import { durationText } from '../../texts.js';
 import { version } from '../../version.js';
-import { durationText } from '../output.js';
 import { dayText, SOON_MS } from './certificates.js';
 import type { Finding } from './finding.js';
 import { UNIT } from './service.js';

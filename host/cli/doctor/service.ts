@@ -8,8 +8,8 @@ import { Fault } from '../../fault.js';
 import { systemClock } from '../../node/clock.js';
 import { isRoot, unitProperties, userName } from '../../node/machine.js';
 import { connectUnix } from '../../node/unix-socket.js';
+import { durationText } from '../../texts.js';
 import { CONTROL_SOCKET } from '../ask.js';
-import { durationText } from '../output.js';
 import type { Finding } from './finding.js';
 
 export const UNIT = 'sovereign';

@@ -6,7 +6,7 @@ import { MIN_ENTRY_BYTES } from '../../journal/line-writer.js';
 import type { LossCause, UnknownLoss } from '../../journal/loss.js';
 import type { Tail } from '../../journal/pass.js';
 import type { Repair } from '../../journal/repair-news.js';
-import { bytesText } from '../output.js';
+import { bytesText } from '../../texts.js';
 
 type Place = readonly [epoch: number, seq: number];
 

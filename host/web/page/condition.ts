@@ -1,6 +1,7 @@
 /** What is well and what is not, in words: of one device, and of everything. Knows no document, so that it can be tested alone. */
+import { agoText, bytesText, durationText } from '../../texts.js';
 import type { FleetDevice, FleetStatus } from '../messages.js';
-import { agoText, bytesText, countText, durationText, plural } from './format.js';
+import { countText, plural } from './format.js';
 
 /** `off`: nothing is wrong, and nothing is there. */
 export type Level = 'ok' | 'warn' | 'bad' | 'off';

@@ -1,43 +1,4 @@
-/** Numbers and times as people read them. */
-
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-
-export function bytesText(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
-}
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-
-/** `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`. */
-export function durationText(ms: number): string {
-  const s = Math.max(0, ms);
-  if (s < MINUTE) return `${Math.floor(s / SECOND)} s`;
-  if (s < HOUR) return `${Math.floor(s / MINUTE)} min`;
-  if (s < DAY) return two(s, HOUR, 'h', MINUTE, 'min');
-  return two(s, DAY, 'd', HOUR, 'h');
-}
-
-function two(ms: number, large: number, largeUnit: string, small: number, smallUnit: string): string {
-  const first = Math.floor(ms / large);
-  const second = Math.floor((ms % large) / small);
-  return second === 0 || first >= 10
-    ? `${first} ${largeUnit}`
-    : `${first} ${largeUnit} ${second} ${smallUnit}`;
-}
-
-/** How long ago something was, in one word or two. */
-export function agoText(at: number, now: number): string {
-  return now - at < 5 * SECOND ? 'now' : `${durationText(now - at)} ago`;
-}
+/** Counts, times of day and measured values as the page shows them. */
 
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 

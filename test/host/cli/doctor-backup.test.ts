@@ -22,9 +22,9 @@ test('an installed gateway without a key, without a backup, with an old one, wit
   await add(`.${backupName('cellar', 'gw', Date.now())}.part`);
   t.regex((await look())[0]!, /^note: there is no backup of gw in /);
   await add(backupName('cellar', 'gw', Date.now() - 30 * HOUR));
-  t.regex((await look())[0]!, /^note: the newest in .* is 30 h 0 min old/);
+  t.regex((await look())[0]!, /^note: the newest in .* is 1 d 6 h old/);
   await add(backupName('cellar', 'gw', Date.now() - HOUR));
-  t.regex((await look())[0]!, /^ok: the newest in .* is 1 h 0 min old/);
+  t.regex((await look())[0]!, /^ok: the newest in .* is 1 h old/);
   const none = { ...places, directory: join(places.key, 'backups') };
   t.regex((await checkBackups(CONFIG, true, none))[0]!.text, /can't look into .*ENOTDIR/);
 });

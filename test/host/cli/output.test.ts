@@ -1,5 +1,5 @@
 import test from 'ava';
-import { bytesText, durationText, Output, printable } from '../../../host/cli/output.js';
+import { Output, printable } from '../../../host/cli/output.js';
 import { fakeTerminal } from './commands.js';
 
 const ESC = '\u001b';
@@ -71,16 +71,4 @@ test('a reader that goes away is a fault for who waits, and nothing for who does
 
 test('text from outside can do nothing but be read', t => {
   t.is(printable('a\u001b[31m\n\u202eb\u0085é'), 'a\\u001b[31m\\u000a\\u202eb\\u0085é');
-});
-
-test('bytes and durations', t => {
-  t.deepEqual([0, 1023, 1536, 200 * 1024 ** 3].map(bytesText), ['0 B', '1023 B', '1.5 KiB', '200 GiB']);
-  t.deepEqual([-5, 400, 59_900, 125_000, 3 * 3_600_000, 100 * 3_600_000].map(durationText), [
-    '0.0 s',
-    '0.4 s',
-    '59 s',
-    '2 min 5 s',
-    '3 h 0 min',
-    '4 d 4 h',
-  ]);
 });

@@ -118,7 +118,7 @@ test('people read what is wrong, and nothing from outside moves their cursor', a
     /not taken: keyring\.yaml has mode 0644; and a second line/,
     /refused: mac 4/,
     /1 fork kept as evidence/,
-    /00000000000000aa {2}probe {2}online {3}3:17 {2}1\.0 s ago {6}1018 {5}1 {8}5 {2}tcp:192\.0\.2\.7/,
+    /00000000000000aa {2}probe {2}online {3}3:17 +now {6}1018 {5}1 {8}5 {2}tcp:192\.0\.2\.7/,
     /00000000000000bb {2}- {6}removed/,
     /\\u001b\[2Jx/,
   ])
@@ -146,9 +146,9 @@ test('how large, how old, how worn, how fast; what is paused and what is unwell'
   const { out, err } = await (await setUp(t, status))();
   for (const pattern of [
     /health {5}journal: hangs \\u001b/,
-    /5\.0 MiB in about 1019 entries, the oldest 3 d 0 h old/,
-    /2\.0 GiB a day written to its disk, measured over 2 h 0 min: 12\.5 years until its endurance is used up/,
-    /paused, online to .*, 19 offsets behind at 2\.5 a second, about 8\.0 s to go, 1000 published, 3 of 1000 in flight/,
+    /5\.0 MiB in about 1019 entries, the oldest 3 d old/,
+    /2\.0 GiB a day written to its disk, measured over 2 h: 12\.5 years until its endurance is used up/,
+    /paused, online to .*, 19 offsets behind at 2\.5 a second, about 8 s to go, 1000 published, 3 of 1000 in flight/,
   ])
     t.regex(out, pattern);
   t.regex(err, /4998 more/);

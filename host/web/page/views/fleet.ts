@@ -1,4 +1,6 @@
 /** The fleet at a glance: what is silent, what has gaps, what is refused and why, and then every device. */
+
+import { bytesText } from '../../../texts.js';
 import type { FleetDevice, FleetStatus } from '../../messages.js';
 import {
   fleetConcerns,
@@ -14,7 +16,7 @@ import {
 } from '../condition.js';
 import { DeviceRow } from '../device-row.js';
 import { el, fill, setText, show } from '../dom.js';
-import { bytesText, countText, plural } from '../format.js';
+import { countText, plural } from '../format.js';
 import { Concerns, chips, Tile } from '../parts.js';
 import { Cleanup, type Context, type View } from '../view.js';
 

@@ -1,8 +1,10 @@
 /** The gateway itself: what runs, what it stores, and everything that it counts. */
+
+import { bytesText, durationText } from '../../../texts.js';
 import type { FleetStatus } from '../../messages.js';
 import { gatewayConcerns } from '../condition.js';
 import { el, fill } from '../dom.js';
-import { bytesText, countText, durationText, plural, timeText } from '../format.js';
+import { countText, plural, timeText } from '../format.js';
 import { Concerns, Facts, panel } from '../parts.js';
 import { Cleanup, type Context, type View } from '../view.js';
 

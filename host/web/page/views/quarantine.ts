@@ -1,9 +1,10 @@
 /** What was refused and why, the bytes themselves, and another chance for them. */
 import type { QuarantineDetail, QuarantineItem, QuarantineRelease } from '../../../control/calls.js';
+import { bytesText } from '../../../texts.js';
 import { actionButton, faultText } from '../actions.js';
 import { reasonText } from '../condition.js';
 import { el, fill, setText, show } from '../dom.js';
-import { bytesText, countText, plural, timeText } from '../format.js';
+import { countText, plural, timeText } from '../format.js';
 import { Facts, panel } from '../parts.js';
 import { Cleanup, type Context, type View } from '../view.js';
 

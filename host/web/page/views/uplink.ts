@@ -1,9 +1,10 @@
 /** How much waits to be published, and what may be done about it. */
 import type { UplinkAnswer } from '../../../control/calls.js';
+import { durationText } from '../../../texts.js';
 import { actionButton } from '../actions.js';
 import { uplinkCondition, uplinkText, waitingCount } from '../condition.js';
 import { el, fill, setText, show } from '../dom.js';
-import { countText, durationText, plural } from '../format.js';
+import { countText, plural } from '../format.js';
 import { Facts, panel, tag } from '../parts.js';
 import { TimePlot } from '../plot.js';
 import { Cleanup, type Context, type View } from '../view.js';
