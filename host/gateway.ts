@@ -128,7 +128,7 @@ export class Gateway {
       ports,
       { directory: config.dataDirectory, enduranceBytes: config.journal.enduranceBytes },
       journal.extent,
-      () => this.#uplink?.behind ?? 0,
+      () => this.#uplink?.backlog ?? 0,
     );
     this.#published = new PublishedStatus(clock, () => this.#status());
     this.handlers = controlHandlers({
@@ -294,7 +294,7 @@ export class Gateway {
         uplink: {
           online: uplink.name === 'online',
           paused: uplink.paused,
-          behind: this.#uplink?.behind ?? 0,
+          backlog: this.#uplink?.backlog ?? 0,
         },
       }),
     };

@@ -13,7 +13,7 @@ import {
   withJson,
 } from './context.js';
 import type { Output, Terminal } from './output.js';
-import { sayUplink } from './uplink-answer.js';
+import { backlogText, sayUplink } from './uplink-answer.js';
 
 interface DrainOptions extends ConfigOption, JsonOption {
   readonly wait?: number;
@@ -44,7 +44,7 @@ async function drained(options: DrainOptions, seconds: number, output: Output): 
   for (;;) {
     const { uplink } = await ask(options, 'status', {});
     if (uplink === undefined || uplink.drained) break;
-    const left = `${uplink.backlog} offsets left`;
+    const left = backlogText(uplink.backlog);
     if (systemClock.monotonic() >= until)
       throw new Fault(
         'not-drained',
@@ -63,6 +63,6 @@ async function drained(options: DrainOptions, seconds: number, output: Output): 
 async function standing(options: DrainOptions) {
   const { uplink } = await ask(options, 'status', {});
   if (uplink === undefined) return {};
-  const { state, paused, drained, backlog: behind } = uplink;
-  return { state, paused, drained, behind };
+  const { state, paused, drained, backlog } = uplink;
+  return { state, paused, drained, backlog };
 }

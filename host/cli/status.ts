@@ -6,6 +6,7 @@ import { ask } from './ask.js';
 import { type ConfigOption, type JsonOption, outputOf, withConfig, withJson } from './context.js';
 import { deviceTable, settingsNotes } from './device-table.js';
 import { type Output, printable, type Style, type Terminal } from './output.js';
+import { backlogText } from './uplink-answer.js';
 
 export function register(program: Command, terminal?: Terminal): void {
   withConfig(withJson(program.command('status')))
@@ -56,7 +57,7 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
     const { published, inFlight, window, paused } = uplink;
     await field(
       'uplink',
-      `${paused ? 'paused, ' : ''}${uplink.state} to ${printable(uplink.broker)}, ${leftText(uplink)}, ${published} published, ${inFlight} of ${window} in flight`,
+      `${paused ? 'paused, ' : ''}${uplink.state} to ${printable(uplink.broker)}, ${drainText(uplink)}, ${published} published, ${inFlight} of ${window} in flight`,
       uplink.state === 'online' && !paused ? 'green' : 'yellow',
     );
     if (uplink.fault !== undefined) await field('', printable(uplink.fault), 'yellow');
@@ -94,12 +95,12 @@ function wearText({ writes }: JournalStatus): string {
   return `${bytesText(bytesPerDay)} a day written ${whose}, measured over ${durationText(seconds * 1000)}${life}`;
 }
 
-function leftText({ drained, backlog, ratePerSecond, drainedInSeconds }: UplinkStatus): string {
+function drainText({ drained, backlog, ratePerSecond, drainedInSeconds }: UplinkStatus): string {
   if (drained) return 'drained';
   const rate = ratePerSecond > 0 ? ` at ${ratePerSecond} a second` : '';
   const until =
     drainedInSeconds === undefined ? '' : `, about ${durationText(drainedInSeconds * 1000)} to go`;
-  return `${count(backlog, 'offset')} behind${rate}${until}`;
+  return `${backlogText(backlog)}${rate}${until}`;
 }
 
 function fetchText({ requests, sent, waiting, failed, refused }: FetchStatus): string {

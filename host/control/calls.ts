@@ -56,7 +56,7 @@ export interface ControlCalls {
   };
   /** Where it stands at one instant, by what is durable: what `sovereign backup` asks for. */
   checkpoint: { args: Nothing; value: PlaceObject };
-  /** How much was waiting to be published, over the last day at most. */
+  /** The uplink's backlog over the last day at most. */
   backlog: { args: Nothing; value: BacklogHistory };
 }
 
@@ -102,8 +102,8 @@ export interface UplinkAnswer {
   readonly state: string;
   readonly paused: boolean;
   readonly drained: boolean;
-  /** Offsets that are still to be published. */
-  readonly behind: number;
+  /** As in `UplinkStatus`. */
+  readonly backlog: number;
 }
 
 export interface QuarantineItem {
@@ -156,8 +156,8 @@ export interface ReadingsPage {
 
 export interface BacklogHistory {
   readonly everySeconds: number;
-  /** Unix ms, and offsets that were waiting. */
-  readonly points: readonly (readonly [at: number, waiting: number])[];
+  /** Unix ms, and the uplink's backlog. */
+  readonly points: readonly (readonly [at: number, backlog: number])[];
 }
 
 /** Who may call: the page asks for a token before a `write`; on the socket, file permission decides about both. */

@@ -107,7 +107,7 @@ export function controlHandlers(parts: HandlerParts): ControlHandlers {
   };
 }
 
-function answerOf({ state, behind }: Uplink): UplinkAnswer {
+function answerOf({ state, backlog }: Uplink): UplinkAnswer {
   const { name, paused, drained } = state;
-  return { state: name, paused, drained, behind };
+  return { state: name, paused, drained, backlog };
 }

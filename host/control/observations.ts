@@ -1,6 +1,6 @@
 /**
  * What has to be looked at now and then, because it changes slowly, costs something to find out, or is a course over time:
- * the disk's room and wear, the journal's size and age, the backlog of the last day.
+ * the disk's room and wear, the journal's size and age, the uplink's backlog of the last day.
  */
 import type { Clock, Storage, Timer } from '../ports.js';
 import type { BacklogHistory } from './calls.js';
@@ -46,9 +46,9 @@ export class Observations {
   readonly #ports: ObservationPorts;
   readonly #options: { readonly directory: string; readonly enduranceBytes?: number | undefined };
   readonly #journal: ObservedJournal;
-  /** Offsets that wait to be published. */
-  readonly #waiting: () => number;
-  readonly #points: [at: number, waiting: number][] = [];
+  /** Of the uplink. */
+  readonly #backlog: () => number;
+  readonly #points: [at: number, backlog: number][] = [];
   #pointMs = Number.NEGATIVE_INFINITY;
   #lookedMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
@@ -58,12 +58,12 @@ export class Observations {
     ports: ObservationPorts,
     options: { readonly directory: string; readonly enduranceBytes?: number | undefined },
     journal: ObservedJournal,
-    waiting: () => number,
+    backlog: () => number,
   ) {
     this.#ports = ports;
     this.#options = options;
     this.#journal = journal;
-    this.#waiting = waiting;
+    this.#backlog = backlog;
   }
 
   get backlog(): BacklogHistory {
@@ -120,7 +120,7 @@ export class Observations {
     const now = this.#ports.clock.monotonic();
     if (now - this.#pointMs < BACKLOG_MS) return;
     this.#pointMs = now;
-    this.#points.push([this.#ports.clock.now(), this.#waiting()]);
+    this.#points.push([this.#ports.clock.now(), this.#backlog()]);
     if (this.#points.length > MAX_POINTS) this.#points.shift();
   }
 }

@@ -105,7 +105,7 @@ export interface DeviceStatus {
   readonly clock?: 'synchronised' | 'unsynchronised';
   /** dBm, as its last heartbeat told; absent for a device that does not tell. */
   readonly signal?: number;
-  /** Readings that it holds and readings that it has lost, as its last hello or heartbeat said. */
+  /** Its own backlog: readings that it holds until they are receipted. And readings that it has lost. As its last hello or heartbeat said. */
   readonly backlog?: number;
   readonly losses?: number;
   /** Of its last hello: its firmware, and why it began. */
@@ -164,7 +164,7 @@ export interface UplinkStatus {
   readonly fault?: string;
   readonly cursor: number;
   readonly head: number;
-  /** Entries that are still to be published, at most. */
+  /** Readings and gaps that are still to be published, at most: some offsets hold neither. */
   readonly backlog: number;
   readonly drained: boolean;
   /** By `sovereign pause`, until `resume` or the gateway's next start. */

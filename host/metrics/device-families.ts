@@ -77,7 +77,7 @@ export function deviceFamilies(maxDevices: number): readonly Family[] {
     each(
       'gauge',
       'backlog_readings',
-      'Readings that the device held at its last hello or heartbeat.',
+      'Readings that the device held until they are receipted, at its last hello or heartbeat.',
       ({ backlog }) => backlog,
     ),
     each(

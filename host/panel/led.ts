@@ -20,17 +20,17 @@ export interface Conditions {
   readonly storing: boolean;
   /** Absent: nothing is to be published. */
   readonly uplink?:
-    | { readonly online: boolean; readonly paused: boolean; readonly behind: number }
+    | { readonly online: boolean; readonly paused: boolean; readonly backlog: number }
     | undefined;
 }
 
-/** Fewer wait for a moment whenever some come in. */
-const BACKLOG_ENTRIES = 1000;
+/** Readings: there is a short backlog for a moment whenever some come in. */
+const MAX_STEADY_BACKLOG = 1000;
 
 export function conditionOf({ healthy, storing, uplink }: Conditions): Condition {
   if (!healthy || !storing) return 'fast';
   if (uplink === undefined) return 'steady';
-  return uplink.online && !uplink.paused && uplink.behind <= BACKLOG_ENTRIES ? 'steady' : 'slow';
+  return uplink.online && !uplink.paused && uplink.backlog <= MAX_STEADY_BACKLOG ? 'steady' : 'slow';
 }
 
 /** It is looked no more often how things are. */

@@ -33,9 +33,9 @@ export class Drain {
   }
 
   /** Until so many are gone while others come in; undefined when they get no fewer. */
-  secondsFor(behind: number): number | undefined {
+  secondsFor(backlog: number): number | undefined {
     const net = this.#rate(this.#published) - this.#rate(this.#arrived);
-    return net > 0 ? Math.ceil(behind / net) : undefined;
+    return net > 0 ? Math.ceil(backlog / net) : undefined;
   }
 
   #rate(counts: readonly number[]): number {

@@ -9,7 +9,7 @@ export interface GatewayStatus {
   readonly cursor: number;
   /** One more than the highest offset that was durable when this was said. */
   readonly head: number;
-  /** Nothing was waiting. */
+  /** There was no backlog. */
   readonly drained: boolean;
   /** It answers on its fetch topic. */
   readonly fetch?: boolean;

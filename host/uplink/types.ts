@@ -85,7 +85,7 @@ export interface UplinkState {
   readonly window: number;
   /** Readings acknowledged, of late. */
   readonly ratePerSecond: number;
-  /** Until nothing is behind, if it goes on like that; absent when it gets no less. */
+  /** Until the backlog is gone, if it goes on like that; absent when it does not get shorter. */
   readonly drainedInSeconds?: number;
   /** Unix ms: when the first of the certificates ends that the present connection was made with. */
   readonly certificateEndsAt?: number;

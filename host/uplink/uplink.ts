@@ -127,8 +127,8 @@ export class Uplink {
     if (this.#name === 'idle') this.#attempt();
   }
 
-  /** Offsets that are still to be published. */
-  get behind(): number {
+  /** Readings and gaps that are still to be published, at most: some offsets hold neither. */
+  get backlog(): number {
     const { head, cursor } = this.state;
     return this.#distance(cursor, head);
   }

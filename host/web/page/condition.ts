@@ -166,8 +166,8 @@ export function fleetConcerns(devices: Iterable<FleetDevice>): Concern[] {
   return found;
 }
 
-/** Readings that are still to be published; what lies between offsets is not always one. */
-export const waitingCount = (status: FleetStatus) => status.uplink?.backlog ?? 0;
+/** Readings and gaps that are still to be published, at most. */
+export const backlogOf = (status: FleetStatus) => status.uplink?.backlog ?? 0;
 
 export function uplinkCondition(status: FleetStatus): Condition {
   const { uplink } = status;
@@ -178,14 +178,14 @@ export function uplinkCondition(status: FleetStatus): Condition {
   return uplink.drained ? { level: 'ok', word: 'drained' } : { level: 'ok', word: 'draining' };
 }
 
-/** `1,204 waiting, drained in 2 min`. */
+/** `backlog of 1,204, drained in 2 min`. */
 export function uplinkText(status: FleetStatus): string {
   const { uplink } = status;
   if (uplink === undefined) return 'nothing is published';
-  if (uplink.drained) return `everything published, ${countText(uplink.published)} since the start`;
+  if (uplink.drained) return `drained, ${countText(uplink.published)} published since the start`;
   const left = uplink.drainedInSeconds;
   const eta = left === undefined ? '' : `, drained in ${durationText(left * 1000)}`;
-  return `${countText(waitingCount(status))} waiting${eta}`;
+  return `backlog of ${countText(backlogOf(status))}${eta}`;
 }
 
 /** The same in few words, beside the number. */
@@ -195,7 +195,7 @@ export function uplinkDetail(status: FleetStatus): string {
   if (uplink.drained) return `${countText(uplink.published)} published since the start`;
   const { word } = uplinkCondition(status);
   const left = uplink.drainedInSeconds;
-  return left === undefined ? word : `${word}, done in ${durationText(left * 1000)}`;
+  return left === undefined ? word : `${word}, drained in ${durationText(left * 1000)}`;
 }
 
 export function journalText(status: FleetStatus): string {

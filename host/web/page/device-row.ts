@@ -36,7 +36,7 @@ export class DeviceRow {
   readonly #readings = new NumberCell('readings', 'reading');
   readonly #gaps = new NumberCell('gaps', 'gap');
   readonly #refused = new NumberCell('refused');
-  readonly #held = new NumberCell('held');
+  readonly #backlog = new NumberCell('in backlog');
   readonly #signal = new NumberCell('dBm');
   #shownValues: readonly FleetValue[] | undefined;
 
@@ -48,7 +48,9 @@ export class DeviceRow {
       el('td', {}, el('div', { class: 'who' }, this.#dot, el('div', {}, this.#link, this.#word))),
       this.#heard,
       el('td', { class: 'wide' }, this.#values),
-      ...[this.#readings, this.#gaps, this.#refused, this.#held, this.#signal].map(({ element }) => element),
+      ...[this.#readings, this.#gaps, this.#refused, this.#backlog, this.#signal].map(
+        ({ element }) => element,
+      ),
     );
   }
 
@@ -64,7 +66,7 @@ export class DeviceRow {
     const { fork = 0, stale = 0, busy = 0 } = device.counts;
     this.#refused.set(fork + stale + busy, fork > 0 ? 'bad' : 'warn');
     this.#refused.element.title = refusals(device).join('; ');
-    this.#held.set(device.backlog);
+    this.#backlog.set(device.backlog);
     this.#signal.set(device.signal);
     if (device.values !== this.#shownValues) this.#drawValues(device.values ?? []);
   }

@@ -159,17 +159,17 @@ test('nothing in quarantine is said in words', async t => {
 });
 
 test('pause, resume, drain now and log level say how it stands', async t => {
-  const answer = { state: 'online', paused: true, drained: false, behind: 12 };
+  const answer = { state: 'online', paused: true, drained: false, backlog: 12 };
   const run = await gatewayWith(t, {
     pause: () => answer,
     resume: () => ({ ...answer, paused: false }),
-    drain: () => ({ state: 'online', paused: false, drained: true, behind: 0 }),
+    drain: () => ({ state: 'online', paused: false, drained: true, backlog: 0 }),
     'log-level': ({ level }) => ({ level, before: 'info' }),
     status: () => ({ ...emptyStatus, log: { level: 'warn' } }),
   });
-  t.is((await run(pause, 'pause')).out, 'uplink paused, 12 offsets are waiting\n');
-  t.is((await run(resume, 'resume')).out, 'uplink online, 12 offsets are waiting\n');
-  t.is((await run(drain, 'drain', 'now')).out, 'uplink online, nothing is waiting\n');
+  t.is((await run(pause, 'pause')).out, 'uplink paused, backlog of 12\n');
+  t.is((await run(resume, 'resume')).out, 'uplink online, backlog of 12\n');
+  t.is((await run(drain, 'drain', 'now')).out, 'uplink online, drained\n');
   t.deepEqual((await run(pause, 'pause', '--json')).json(), [answer]);
   t.is((await run(log, 'log', 'level')).out, 'warn\n');
   t.is((await run(log, 'log', 'level', 'debug')).out, 'log level debug, before info\n');

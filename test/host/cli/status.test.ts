@@ -111,7 +111,7 @@ test('people read what is wrong, and nothing from outside moves their cursor', a
   for (const pattern of [
     /journal {4}stalled, durable to offset 1019, 1 segment, 3\.0 GiB free/,
     /ENOSPC/,
-    /uplink {5}waiting to mqtt:\/\/127\.0\.0\.1:1883, 19 offsets behind, 1000 published/,
+    /uplink {5}waiting to mqtt:\/\/127\.0\.0\.1:1883, backlog of 19, 1000 published/,
     /connection refused/,
     /812 readings sent again for 3 requests of subscribers, 1 range waiting, refused: json 2/,
     /clock.*not synchronised/,
@@ -148,7 +148,7 @@ test('how large, how old, how worn, how fast; what is paused and what is unwell'
     /health {5}journal: hangs \\u001b/,
     /5\.0 MiB in about 1019 entries, the oldest 3 d old/,
     /2\.0 GiB a day written to its disk, measured over 2 h: 12\.5 years until its endurance is used up/,
-    /paused, online to .*, 19 offsets behind at 2\.5 a second, about 8 s to go, 1000 published, 3 of 1000 in flight/,
+    /paused, online to .*, backlog of 19 at 2\.5 a second, about 8 s to go, 1000 published, 3 of 1000 in flight/,
   ])
     t.regex(out, pattern);
   t.regex(err, /4998 more/);

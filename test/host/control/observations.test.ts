@@ -8,7 +8,7 @@ const YEAR = 365.25 * 86_400;
 function setUp(enduranceBytes?: number) {
   const clock = new FakeClock();
   const state = {
-    waiting: 0,
+    backlog: 0,
     bytes: 1000 as number | Error,
     sample: undefined as WriteSample | undefined,
   };
@@ -22,7 +22,7 @@ function setUp(enduranceBytes?: number) {
       },
       oldestAt: async () => 42,
     },
-    () => state.waiting,
+    () => state.backlog,
   );
   return { clock, state, observations };
 }
@@ -67,7 +67,7 @@ test('the backlog of a day, a point a minute', async t => {
   const { clock, state, observations } = setUp();
   void observations.start();
   for (let minute = 0; minute < 26 * 60; minute++) {
-    state.waiting = minute;
+    state.backlog = minute;
     await clock.pass(60_000, 10_000);
   }
   observations.stop();

@@ -5,7 +5,7 @@ import { FakeClock } from '../../support/fake-clock.js';
 import { TestLog } from '../uplink/support.js';
 import { FakeInput } from './fake-lines.js';
 
-const uplink = { online: true, paused: false, behind: 3 };
+const uplink = { online: true, paused: false, backlog: 3 };
 
 test('what the LED shows', t => {
   const well: Conditions = { healthy: true, storing: true, uplink };
@@ -14,7 +14,7 @@ test('what the LED shows', t => {
     [{ ...well, uplink: undefined }, 'steady'],
     [{ ...well, uplink: { ...uplink, online: false } }, 'slow'],
     [{ ...well, uplink: { ...uplink, paused: true } }, 'slow'],
-    [{ ...well, uplink: { ...uplink, behind: 5000 } }, 'slow'],
+    [{ ...well, uplink: { ...uplink, backlog: 5000 } }, 'slow'],
     [{ ...well, storing: false }, 'fast'],
     [{ ...well, healthy: false }, 'fast'],
     [{ healthy: true, storing: false, uplink: { ...uplink, online: false } }, 'fast'],

@@ -127,7 +127,7 @@ export class StandIn {
     const pause = (paused: boolean) => {
       this.changes.push(paused ? 'pause' : 'resume');
       this.status.uplink = { ...uplink!, paused };
-      return { state: 'online', paused, drained: true, behind: 0 };
+      return { state: 'online', paused, drained: true, backlog: 0 };
     };
     const kept = (id: string) => {
       const item = this.items.find(known => known.id === id);

@@ -187,7 +187,7 @@ function factsOf(device: FleetDevice, heard: string): (readonly [string, string 
     ['Last reading', epoch === undefined ? undefined : `epoch ${epoch}, number ${seq}`],
     ['Readings kept', number(device.readings)],
     ['Gaps', number(device.gaps)],
-    ['Held by the device', number(device.backlog)],
+    ['Backlog', number(device.backlog)],
     ['Given up by it', number(device.losses)],
     [
       'Its clock',

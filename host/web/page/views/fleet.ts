@@ -3,6 +3,7 @@
 import { bytesText } from '../../../texts.js';
 import type { FleetDevice, FleetStatus } from '../../messages.js';
 import {
+  backlogOf,
   fleetConcerns,
   gatewayConcerns,
   journalText,
@@ -12,7 +13,6 @@ import {
   uplinkCondition,
   uplinkDetail,
   urgency,
-  waitingCount,
 } from '../condition.js';
 import { DeviceRow } from '../device-row.js';
 import { el, fill, setText, show } from '../dom.js';
@@ -211,7 +211,7 @@ export class FleetView implements View {
     const { level, word } = uplinkCondition(status);
     uplink.set(
       level,
-      status.uplink === undefined ? word : countText(waitingCount(status)),
+      status.uplink === undefined ? word : countText(backlogOf(status)),
       uplinkDetail(status),
     );
     const { bytes } = status.journal;
@@ -245,7 +245,7 @@ const badFirst = (a: { level: string }, b: { level: string }) =>
   Number(b.level === 'bad') - Number(a.level === 'bad');
 
 function heading(): HTMLElement {
-  const columns = ['Device', 'Heard', 'Measured', 'Readings', 'Gaps', 'Refused', 'Held', 'dBm'];
+  const columns = ['Device', 'Heard', 'Measured', 'Readings', 'Gaps', 'Refused', 'Backlog', 'dBm'];
   return el(
     'thead',
     {},

@@ -1,8 +1,8 @@
-/** How much waits to be published, and what may be done about it. */
+/** The backlog of the uplink, and what may be done about it. */
 import type { UplinkAnswer } from '../../../control/calls.js';
 import { durationText } from '../../../texts.js';
 import { actionButton } from '../actions.js';
-import { uplinkCondition, uplinkText, waitingCount } from '../condition.js';
+import { backlogOf, uplinkCondition, uplinkText } from '../condition.js';
 import { el, fill, setText, show } from '../dom.js';
 import { countText, plural } from '../format.js';
 import { Facts, panel, tag } from '../parts.js';
@@ -20,13 +20,13 @@ export class UplinkView implements View {
   readonly #text = el('p', { class: 'muted' });
   readonly #fault = el('p', { class: 'bad-text' });
   readonly #plot = new TimePlot({
-    title: 'Waiting to be published',
+    title: 'Backlog',
     text: value => plural(Math.round(value), 'reading'),
     fromZero: true,
   });
   readonly #facts = new Facts();
   readonly #buttons: Readonly<Record<'drain' | 'pause' | 'resume', HTMLButtonElement>>;
-  #points: readonly (readonly [at: number, waiting: number])[] = [];
+  #points: readonly (readonly [at: number, backlog: number])[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #gone = false;
 
@@ -34,7 +34,7 @@ export class UplinkView implements View {
     this.#context = context;
     const done = (text: string) => (answer: UplinkAnswer) =>
       context.notice(
-        answer.drained ? `${text}: everything is published` : `${text}: ${countText(answer.behind)} waiting`,
+        answer.drained ? `${text}: drained` : `${text}: backlog of ${countText(answer.backlog)}`,
       );
     this.#buttons = {
       drain: actionButton(context, 'Publish now', 'drain', {}, done('Publishing')),
@@ -119,10 +119,10 @@ export class UplinkView implements View {
   #drawPlot(): void {
     const { status } = this.#context.fleet;
     if (status === undefined) return;
-    const points = [...this.#points, [status.clock.at, waitingCount(status)] as const];
+    const points = [...this.#points, [status.clock.at, backlogOf(status)] as const];
     this.#plot.set(
       points.map(([at]) => at / 1000),
-      points.map(([, waiting]) => waiting),
+      points.map(([, backlog]) => backlog),
     );
   }
 }
