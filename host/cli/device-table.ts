@@ -1,4 +1,5 @@
 /** Devices as people read them, for `status` and `devices`. */
+import { deviceState } from '../control/device-state.js';
 import type { DeviceStatus } from '../control/status.js';
 import { agoText } from '../texts.js';
 import { type Output, printable } from './output.js';
@@ -43,7 +44,7 @@ export async function settingsNotes(devices: readonly DeviceStatus[], output: Ou
 
 function row(device: DeviceStatus, now: number, output: Output): string[] {
   const { epoch, seq, heardAt } = device;
-  const state = stateOf(device);
+  const state = deviceState(device);
   const style = device.silent ? 'red' : device.online ? 'green' : 'yellow';
   return [
     device.id,
@@ -56,10 +57,4 @@ function row(device: DeviceStatus, now: number, output: Output): string[] {
     String(device.backlog ?? '-'),
     printable(device.link ?? '-'),
   ];
-}
-
-export function stateOf({ name, silent, online }: DeviceStatus): 'removed' | 'silent' | 'online' | 'away' {
-  if (name === undefined) return 'removed'; // from the keyring
-  if (silent) return 'silent';
-  return online ? 'online' : 'away';
 }

@@ -1,10 +1,11 @@
 /** `sovereign devices`: what the running gateway knows of its devices. */
 import type { Command } from 'commander';
 import type { DeviceDetail } from '../control/calls.js';
+import { deviceState } from '../control/device-state.js';
 import { agoText } from '../texts.js';
 import { ask } from './ask.js';
 import { type ConfigOption, type JsonOption, outputOf, withConfig, withJson } from './context.js';
-import { deviceTable, settingsNotes, stateOf } from './device-table.js';
+import { deviceTable, settingsNotes } from './device-table.js';
 import { type Output, printable, type Terminal } from './output.js';
 
 export function register(program: Command, terminal?: Terminal): void {
@@ -44,7 +45,7 @@ function rows(device: DeviceDetail, now: number): [title: string, value: string]
   return [
     ['device', device.id],
     ['name', told(device.name)],
-    ['state', `${stateOf(device)}${device.link === undefined ? '' : ` over ${device.link}`}`],
+    ['state', `${deviceState(device)}${device.link === undefined ? '' : ` over ${device.link}`}`],
     ['heard', heardAt === undefined ? 'not since the gateway began' : agoText(heardAt, now)],
     ['last', epoch === undefined ? '-' : `epoch ${epoch}, sequence ${seq}`],
     ['journal', `${device.readings} readings, ${device.gaps} gaps`],

@@ -2,6 +2,7 @@
  * Devices. Each has a dozen series, so only so many are told one by one: the first by id, which stay the same from
  * scrape to scrape. The totals are of all.
  */
+import { type DeviceState, deviceState } from '../control/device-state.js';
 import type { DeviceStatus, NodeStatus } from '../control/status.js';
 import { type Family, flag, gauge, labelValue, type Sample, seconds } from './family.js';
 
@@ -26,7 +27,7 @@ export function deviceFamilies(maxDevices: number): readonly Family[] {
   return [
     {
       name: 'sovereign_devices',
-      help: 'Devices by state: online (has a session), silent (not heard for longer than devices ever are), removed (no longer in the keyring), offline (the rest); unlisted: beyond what a status lists, those heard longest ago.',
+      help: 'Devices by state: online (has a session), heard (has none, being a sensor of sovereign-sdk), silent (not heard for longer than devices ever are), removed (no longer in the keyring), offline (the rest); unlisted: beyond what a status lists, those heard longest ago.',
       type: 'gauge',
       labels: ['state'],
       samples: byState,
@@ -101,9 +102,8 @@ export function deviceFamilies(maxDevices: number): readonly Family[] {
 const labelsOf = ({ id, name }: DeviceStatus) => ({ device: id, name: labelValue(name ?? '') });
 
 function byState({ devices, deviceCount }: NodeStatus): Sample[] {
-  const count = { online: 0, silent: 0, removed: 0, offline: 0 };
-  for (const { name, online, silent } of devices)
-    count[name === undefined ? 'removed' : silent ? 'silent' : online ? 'online' : 'offline'] += 1;
+  const count: Record<DeviceState, number> = { online: 0, heard: 0, silent: 0, removed: 0, offline: 0 };
+  for (const device of devices) count[deviceState(device)] += 1;
   const unlisted = deviceCount - devices.length;
   return Object.entries(unlisted > 0 ? { ...count, unlisted } : count).map(([state, value]) => ({
     labels: { state },

@@ -1,4 +1,5 @@
 /** What is well and what is not, in words: of one device, and of everything. Knows no document, so that it can be tested alone. */
+import { deviceState } from '../../control/device-state.js';
 import { agoText, bytesText, durationText } from '../../texts.js';
 import type { FleetDevice, FleetStatus } from '../messages.js';
 import { countText, plural } from './format.js';
@@ -22,13 +23,12 @@ export interface Concern {
 export const nameOf = (device: { readonly id: string; readonly name?: string }) => device.name ?? device.id;
 
 export function deviceCondition(device: FleetDevice): Condition {
-  if (device.name === undefined) return { level: 'off', word: 'removed' };
-  if (device.silent) return { level: 'bad', word: 'silent' };
+  const state = deviceState(device);
+  if (state === 'removed') return { level: 'off', word: state };
+  if (state === 'silent') return { level: 'bad', word: state };
   if (forks(device) > 0) return { level: 'bad', word: 'fork' };
   const level = refusals(device).length > 0 || device.gaps > 0 || (device.losses ?? 0) > 0 ? 'warn' : 'ok';
-  if (device.online) return { level, word: 'online' };
-  if (device.heardAt !== undefined) return { level, word: 'heard' };
-  return device.readings > 0 ? { level: 'off', word: 'not back yet' } : { level: 'off', word: 'never heard' };
+  return { level: device.heardAt === undefined ? 'off' : level, word: state };
 }
 
 export const forks = (device: FleetDevice) => device.counts.fork ?? 0;

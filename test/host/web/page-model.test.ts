@@ -6,6 +6,7 @@ import {
   deviceCondition,
   fleetConcerns,
   gatewayConcerns,
+  heardText,
   refusals,
   urgency,
 } from '../../../host/web/page/condition.js';
@@ -57,7 +58,9 @@ test('a device: silent and forked are bad, missing readings want a look, repetit
     `${name} is no longer in the keyring`,
   );
   const { heardAt: _, ...unheard } = device({ online: false, readings: 0 });
-  t.deepEqual(deviceCondition(unheard), { level: 'off', word: 'never heard' });
+  t.deepEqual(deviceCondition(unheard), { level: 'off', word: 'offline' });
+  t.is(heardText(unheard, 0), 'never');
+  t.is(heardText({ ...unheard, readings: 1 }, 0), 'not since the start');
   t.is(urgency(device({ counts: { replay: 9 } })), 0);
   t.true(urgency(device({ silent: true })) > urgency(device({ gaps: 99, losses: 5, counts: { stale: 1 } })));
   t.regex(refusals(device({ counts: { fork: 2 } }))[0]!, /^2 forks/);
