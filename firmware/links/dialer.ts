@@ -1,18 +1,27 @@
 /**
  * What links over a network have in common: attempts with growing pauses, a time limit for each, and an end when the
- * connection stands still. IO is closed in `poll` alone: some of it does not survive being closed in its own callback.
+ * connection stands still, and reading. IO is closed in `poll` alone: some of it does not survive being closed in its own callback.
  */
 import type { Random, Uptime } from '../ports.js';
 import { Backoff } from './backoff.js';
 import type { DeviceLink, LinkEvents } from './link.js';
 import { Output } from './output.js';
+import { Pieces } from './pieces.js';
 
 export interface DialerPorts {
   readonly uptime: Uptime;
   readonly random: Random;
 }
 
+/** What any of them needs of its IO. */
+export interface DialedIO {
+  /** Fills the whole of `target`, which must not be longer than what is readable. */
+  read(target: Uint8Array): unknown;
+  close(): void;
+}
+
 const OUTPUT_BYTES = 8192;
+const PIECE_BYTES = 512;
 const CONNECT_MS = 40_000;
 /** The device speaks at least once a minute and is answered. */
 const SILENT_MS = 150_000;
@@ -22,8 +31,14 @@ const WAITING = 0;
 const CONNECTING = 1;
 const OPEN = 2;
 
-export abstract class Dialer implements DeviceLink {
+export abstract class Dialer<IO extends DialedIO> implements DeviceLink {
   protected readonly output = new Output(OUTPUT_BYTES);
+  protected io: IO | undefined;
+  /** Bytes that the IO takes now. */
+  protected room = 0;
+  /** Which attempt this is: callbacks of an earlier one count for nothing. */
+  protected attempt = 0;
+  readonly #in = new Pieces(PIECE_BYTES);
   readonly #uptime: Uptime;
   readonly #backoff: Backoff;
   readonly #events: LinkEvents;
@@ -89,10 +104,8 @@ export abstract class Dialer implements DeviceLink {
     this.#end(this.#uptime.nowMs());
   }
 
-  /** Begins to connect; may throw. */
+  /** Begins to connect as attempt number `attempt`; may throw. */
   protected abstract dial(): void;
-  /** Closes the IO, if there is any. */
-  protected abstract hangUp(): void;
   /** Writes what the IO takes now of `output`; `moved` for each success. */
   protected abstract write(): void;
   /** Something was put into `output`. */
@@ -115,11 +128,19 @@ export abstract class Dialer implements DeviceLink {
     this.#events.wake();
   }
 
-  protected heard(bytes: Uint8Array, from: number, to: number): void {
-    if (this.#state !== OPEN) return;
-    this.#heardMs = this.#uptime.nowMs();
-    this.#backoff.reset(); // somebody who answers is there, not only somebody who accepts
-    this.#events.received(bytes, from, to);
+  /** The IO has so many bytes to be read. */
+  protected readable(bytes: number): void {
+    for (let left = bytes; left > 0 && this.io !== undefined; ) {
+      const piece = this.#in.upTo(left);
+      try {
+        this.io.read(piece);
+      } catch {
+        this.failed();
+        return;
+      }
+      left -= piece.length;
+      this.#heard(piece);
+    }
   }
 
   protected moved(): void {
@@ -137,6 +158,13 @@ export abstract class Dialer implements DeviceLink {
     this.#events.wake();
   }
 
+  #heard(piece: Uint8Array): void {
+    if (this.#state !== OPEN) return;
+    this.#heardMs = this.#uptime.nowMs();
+    this.#backoff.reset(); // somebody who answers is there, not only somebody who accepts
+    this.#events.received(piece, 0, piece.length);
+  }
+
   #over(nowMs: number): boolean {
     if (this.#state === WAITING) return false;
     if (this.#broken) return true;
@@ -149,6 +177,7 @@ export abstract class Dialer implements DeviceLink {
     this.#state = CONNECTING;
     this.#broken = false;
     this.#dueMs = nowMs + CONNECT_MS;
+    this.attempt++;
     try {
       this.dial();
     } catch {
@@ -163,11 +192,19 @@ export abstract class Dialer implements DeviceLink {
     this.#broken = false;
     this.output.clear();
     try {
-      this.hangUp();
+      this.#hangUp();
     } catch {
       // closed by itself
     }
     if (tried) this.#dueMs = nowMs + this.#backoff.next();
     if (open) this.#events.down();
+  }
+
+  #hangUp(): void {
+    this.attempt++;
+    this.room = 0;
+    const { io } = this;
+    this.io = undefined;
+    io?.close();
   }
 }

@@ -5,9 +5,8 @@
  *
  * The client's typings say `onControl(opcode, message)`, its code calls `onControl(message)`: both are understood.
  */
-import { Dialer, type DialerPorts } from './dialer.js';
+import { type DialedIO, Dialer, type DialerPorts } from './dialer.js';
 import type { LinkEvents } from './link.js';
-import { Pieces } from './pieces.js';
 
 export interface MqttWriteOptions {
   readonly operation?: number;
@@ -17,12 +16,9 @@ export interface MqttWriteOptions {
 }
 
 /** What this needs of the SDK's MQTT client. */
-export interface MqttIO {
-  /** Fills the whole of `target`, which must not be longer than what is readable. */
-  read(target: Uint8Array): unknown;
+export interface MqttIO extends DialedIO {
   /** Throws when the message does not fit what is writable. @returns bytes of a message that it takes now */
   write(data: Uint8Array, options: MqttWriteOptions): unknown;
-  close(): void;
 }
 
 export interface MqttControl {
@@ -46,22 +42,17 @@ export interface MqttPorts extends DialerPorts {
 
 const SUBSCRIBE = 8;
 const SUBACK = 9;
-const PIECE_BYTES = 512;
 /** What a message takes besides topic and payload: type, length, the topic's length, and a margin. */
 const HEAD_BYTES = 16;
 const MAX_PAYLOAD_BYTES = 1024;
 const REFUSED = 0x80;
 
-export class MqttLink extends Dialer {
+export class MqttLink extends Dialer<MqttIO> {
   readonly #ports: MqttPorts;
   readonly #down: string;
   readonly #publish: MqttWriteOptions;
-  readonly #in = new Pieces(PIECE_BYTES);
   readonly #payload = new Uint8Array(MAX_PAYLOAD_BYTES);
-  #io: MqttIO | undefined;
-  #room = 0;
   #subscribed = false;
-  #attempt = 0;
 
   /** @param device its id, 16 hex digits */
   constructor(ports: MqttPorts, device: string, events: LinkEvents) {
@@ -72,16 +63,16 @@ export class MqttLink extends Dialer {
   }
 
   protected override dial(): void {
-    const attempt = ++this.#attempt;
+    const { attempt } = this;
     this.#subscribed = false;
-    const ours = () => attempt === this.#attempt;
-    this.#io = this.#ports.open({
+    const ours = () => attempt === this.attempt;
+    this.io = this.#ports.open({
       onReadable: bytes => {
-        if (ours()) this.#readable(bytes);
+        if (ours()) this.readable(bytes);
       },
       onWritable: bytes => {
         if (!ours()) return;
-        this.#room = bytes;
+        this.room = bytes;
         // The client speaks of room only once the broker has accepted it.
         if (!this.#subscribed) this.#subscribe();
         else if (this.connected) this.flush();
@@ -99,14 +90,6 @@ export class MqttLink extends Dialer {
     });
   }
 
-  protected override hangUp(): void {
-    this.#attempt++;
-    this.#room = 0;
-    const io = this.#io;
-    this.#io = undefined;
-    io?.close();
-  }
-
   /** Several frames go out as one message: they are gathered until the next poll. */
   protected override taken(): void {
     this.wake();
@@ -114,36 +97,36 @@ export class MqttLink extends Dialer {
 
   protected override write(): void {
     const { output } = this;
-    while (this.#io !== undefined && output.length > 0) {
-      const room = this.#room - HEAD_BYTES - this.#publish.topic.length;
+    while (this.io !== undefined && output.length > 0) {
+      const room = this.room - HEAD_BYTES - this.#publish.topic.length;
       const length = Math.min(room, output.length, MAX_PAYLOAD_BYTES);
       if (length <= 0) return;
       const payload = this.#payload.subarray(0, length);
       output.peek(payload);
       let left: unknown;
       try {
-        left = this.#io.write(payload, this.#publish);
+        left = this.io.write(payload, this.#publish);
       } catch {
-        this.#room = 0; // it takes less than it said; it says again when it takes more
+        this.room = 0; // it takes less than it said; it says again when it takes more
         return;
       }
       output.drop(length);
       this.moved();
-      this.#room = typeof left === 'number' ? left : 0;
+      this.room = typeof left === 'number' ? left : 0;
     }
   }
 
   #subscribe(): void {
     const topic = this.#down;
-    if (this.#io === undefined || this.#room < HEAD_BYTES + topic.length) return;
+    if (this.io === undefined || this.room < HEAD_BYTES + topic.length) return;
     this.#subscribed = true;
     try {
-      const left = this.#io.write(new Uint8Array(0), {
+      const left = this.io.write(new Uint8Array(0), {
         operation: SUBSCRIBE,
         topic,
         items: [{ topic, QoS: 0 }],
       });
-      this.#room = typeof left === 'number' ? left : 0;
+      this.room = typeof left === 'number' ? left : 0;
     } catch {
       this.failed();
     }
@@ -153,19 +136,5 @@ export class MqttLink extends Dialer {
     const bytes = payload as ArrayLike<number> | undefined;
     if (bytes !== undefined && bytes.length > 0 && bytes[0] >= REFUSED) this.failed();
     else this.opened();
-  }
-
-  #readable(bytes: number): void {
-    for (let left = bytes; left > 0 && this.#io !== undefined; ) {
-      const piece = this.#in.upTo(left);
-      try {
-        this.#io.read(piece);
-      } catch {
-        this.failed();
-        return;
-      }
-      left -= piece.length;
-      this.heard(piece, 0, piece.length);
-    }
   }
 }

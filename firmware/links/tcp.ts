@@ -1,15 +1,12 @@
 /** TCP over Wi-Fi (ECMA-419 TCP), made again whenever it ends. */
-import { Dialer, type DialerPorts } from './dialer.js';
+import { type DialedIO, Dialer, type DialerPorts } from './dialer.js';
 import type { LinkEvents } from './link.js';
 import { Pieces } from './pieces.js';
 
 /** What this needs of an ECMA-419 TCP socket in format "buffer". */
-export interface TcpIO {
-  /** Fills the whole of `target`, which must not be longer than what is readable. */
-  read(target: Uint8Array): unknown;
+export interface TcpIO extends DialedIO {
   /** @returns bytes that it takes now, where the IO says so */
   write(bytes: Uint8Array): unknown;
-  close(): void;
 }
 
 export interface TcpCallbacks {
@@ -29,15 +26,10 @@ export interface TcpPorts extends DialerPorts {
 
 const PIECE_BYTES = 512;
 
-export class TcpLink extends Dialer {
+export class TcpLink extends Dialer<TcpIO> {
   readonly #ports: TcpPorts;
   readonly #to: { readonly host: string; readonly port: number };
-  readonly #in = new Pieces(PIECE_BYTES);
   readonly #out = new Pieces(PIECE_BYTES);
-  #io: TcpIO | undefined;
-  #room = 0;
-  /** Which attempt this is: callbacks of an earlier one count for nothing. */
-  #attempt = 0;
 
   constructor(ports: TcpPorts, to: { readonly host: string; readonly port: number }, events: LinkEvents) {
     super(ports, events);
@@ -46,23 +38,15 @@ export class TcpLink extends Dialer {
   }
 
   protected override dial(): void {
-    const attempt = ++this.#attempt;
+    const { attempt } = this;
     const { resolve } = this.#ports;
     if (resolve === undefined) this.#connect(this.#to.host, attempt);
     else
       resolve(this.#to.host, address => {
-        if (attempt !== this.#attempt) return;
+        if (attempt !== this.attempt) return;
         if (address === undefined) this.failed();
         else this.#connectSafely(address, attempt);
       });
-  }
-
-  protected override hangUp(): void {
-    this.#attempt++;
-    this.#room = 0;
-    const io = this.#io;
-    this.#io = undefined;
-    io?.close();
   }
 
   protected override taken(): void {
@@ -71,19 +55,19 @@ export class TcpLink extends Dialer {
 
   protected override write(): void {
     const { output } = this;
-    while (this.#io !== undefined && this.#room > 0 && output.length > 0) {
-      const piece = this.#out.upTo(Math.min(this.#room, output.length));
+    while (this.io !== undefined && this.room > 0 && output.length > 0) {
+      const piece = this.#out.upTo(Math.min(this.room, output.length));
       output.peek(piece);
       let room: unknown;
       try {
-        room = this.#io.write(piece);
+        room = this.io.write(piece);
       } catch {
         this.failed(); // it takes less than it said, or has ended
         return;
       }
       output.drop(piece.length);
       this.moved();
-      this.#room = typeof room === 'number' ? room : this.#room - piece.length;
+      this.room = typeof room === 'number' ? room : this.room - piece.length;
     }
   }
 
@@ -97,33 +81,19 @@ export class TcpLink extends Dialer {
 
   #connect(address: string, attempt: number): void {
     const { open } = this.#ports;
-    this.#io = open(address, this.#to.port, {
+    this.io = open(address, this.#to.port, {
       onReadable: bytes => {
-        if (attempt === this.#attempt) this.#readable(bytes);
+        if (attempt === this.attempt) this.readable(bytes);
       },
       onWritable: bytes => {
-        if (attempt !== this.#attempt) return;
-        this.#room = bytes;
+        if (attempt !== this.attempt) return;
+        this.room = bytes;
         if (this.connected) this.flush();
         else this.opened();
       },
       onError: () => {
-        if (attempt === this.#attempt) this.failed();
+        if (attempt === this.attempt) this.failed();
       },
     });
-  }
-
-  #readable(bytes: number): void {
-    for (let left = bytes; left > 0 && this.#io !== undefined; ) {
-      const piece = this.#in.upTo(left);
-      try {
-        this.#io.read(piece);
-      } catch {
-        this.failed();
-        return;
-      }
-      left -= piece.length;
-      this.heard(piece, 0, piece.length);
-    }
   }
 }
