@@ -10,6 +10,7 @@
 import { Fault, systemCode } from '../fault.js';
 import { GATEWAY_NAME, MAX_OFFSET } from '../journal/entry.js';
 import type { Storage } from '../ports.js';
+import { readFile } from '../read-file.js';
 
 export const HANDOVER_FILE = 'handover.json';
 /** As many as there are eras. */
@@ -76,7 +77,7 @@ export async function readHandover(
   let hops: readonly Hop[] = [];
   for (let tries = 1; ; tries++) {
     try {
-      hops = decodeHops(await bytesOf(storage, path));
+      hops = decodeHops(await readFile(storage, path, MAX_FILE_BYTES));
       break;
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined;
@@ -99,17 +100,6 @@ export async function readHandover(
     status: { from, backupAt, restoredAt, offset, replaces: replaces.slice(0, MAX_REPLACED) },
     hops,
   };
-}
-
-async function bytesOf(storage: Storage, path: string): Promise<Uint8Array> {
-  const file = await storage.open(path, 'read');
-  try {
-    const bytes = new Uint8Array(Math.min(await file.size(), MAX_FILE_BYTES));
-    await file.read(bytes, 0);
-    return bytes;
-  } finally {
-    await file.close();
-  }
 }
 
 function isHop(value: unknown): value is Hop {

@@ -17,6 +17,7 @@ import {
   toHex,
 } from '../../firmware/seal/index.js';
 import type { Log, Storage } from '../ports.js';
+import { readFile } from '../read-file.js';
 import { replaceFile } from '../replace-file.js';
 
 const FILE = 'device-settings.json';
@@ -137,16 +138,8 @@ export class SettingsBook {
   async #load(): Promise<void> {
     const { storage, log } = this.#ports;
     try {
-      const file = await storage.open(this.#path, 'read');
-      try {
-        const size = await file.size();
-        if (size > MAX_FILE_BYTES) throw new Error(`${size} bytes`);
-        const bytes = new Uint8Array(size);
-        await file.read(bytes, 0);
-        for (const [id, known] of entriesOf(new TextDecoder().decode(bytes))) this.#known.set(id, known);
-      } finally {
-        await file.close();
-      }
+      const bytes = await readFile(storage, this.#path, MAX_FILE_BYTES);
+      for (const [id, known] of entriesOf(new TextDecoder().decode(bytes))) this.#known.set(id, known);
     } catch (error) {
       if ((error as { code?: string }).code === 'ENOENT') return;
       log.warn('settings-unreadable', { file: this.#path, error: String(error) });

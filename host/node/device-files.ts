@@ -10,7 +10,8 @@ import {
   readSync,
   writeSync,
 } from 'node:fs';
-import { Fault, systemCode } from '../fault.js';
+import { Fault } from '../fault.js';
+import { fileFault } from './file-fault.js';
 import { type DirectoryLock, lockDirectory } from './lock.js';
 
 /** One file with the content of one flash. */
@@ -53,7 +54,7 @@ export function openFlashFile(path: string, minBytes: number, maxBytes: number):
       );
     }
   } catch (error) {
-    throw fileFault(error, path);
+    throw fileFault(error, path, path);
   }
   return {
     path,
@@ -83,7 +84,7 @@ export async function takeDirectory(directory: string): Promise<DirectoryLock> {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw fileFault(error, directory);
+    throw fileFault(error, directory, directory);
   }
   try {
     return await lockDirectory(directory);
@@ -120,22 +121,4 @@ export function syncDirectory(directory: string): void {
   } finally {
     closeSync(fd);
   }
-}
-
-function fileFault(error: unknown, path: string): Fault {
-  if (error instanceof Fault) return error;
-  const code = systemCode(error);
-  const message = `${path}: ${error instanceof Error ? error.message : String(error)}`;
-  if (code === 'EACCES' || code === 'EPERM')
-    return new Fault('permission', message, `run this as the user that owns ${path}`, error);
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new Fault('disk-full', message, 'make room on that disk', error);
-  if (code === 'EMFILE' || code === 'ENFILE')
-    return new Fault(
-      'too-many-files',
-      message,
-      'raise the limit with `ulimit -n 8192`, or run fewer devices',
-      error,
-    );
-  return new Fault('file-failed', message, '', error);
 }

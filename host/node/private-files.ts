@@ -5,6 +5,7 @@ import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/p
 import { basename, dirname, join } from 'node:path';
 import { Fault, systemCode } from '../fault.js';
 import type { PrivateFiles } from '../keyring/files.js';
+import { fileFault } from './file-fault.js';
 
 const LOCK_TIMEOUT_SECONDS = 10;
 
@@ -144,16 +145,4 @@ function flock(handle: FileHandle, target: string): Promise<void> {
         );
     });
   });
-}
-
-function fileFault(error: unknown, what: string, path: string): Fault {
-  if (error instanceof Fault) return error;
-  const code = systemCode(error);
-  const message = `${what}: ${error instanceof Error ? error.message : String(error)}`;
-  if (code === 'EACCES' || code === 'EPERM')
-    return new Fault('permission', message, `run this as the user that owns ${path}`, error);
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new Fault('disk-full', message, 'make room on that disk', error);
-  if (code === 'EROFS') return new Fault('read-only', message, 'the file system is mounted read only', error);
-  return new Fault('file-failed', message, '', error);
 }

@@ -11,6 +11,7 @@
  * somebody empties it by hand; devices are announced again as they are heard.
  */
 import type { Log, Storage } from '../../ports.js';
+import { readFile } from '../../read-file.js';
 import { replaceFile } from '../../replace-file.js';
 import type { RecordForm, ValueKind } from './entities.js';
 import { MAX_RECORDS } from './view.js';
@@ -46,9 +47,10 @@ export class Book {
     try {
       await book.#load();
     } catch (error) {
-      if ((error as { code?: string }).code !== 'ENOENT')
-        log.warn('homeassistant-book-unreadable', { file: book.#path, error: String(error) });
+      if ((error as { code?: string }).code === 'ENOENT') return book;
+      log.warn('homeassistant-book-unreadable', { file: book.#path, error: String(error) });
     }
+    book.#stored = true;
     return book;
   }
 
@@ -100,19 +102,10 @@ export class Book {
   }
 
   async #load(): Promise<void> {
-    const file = await this.#storage.open(this.#path, 'read');
-    this.#stored = true;
-    try {
-      const size = await file.size();
-      if (size > MAX_FILE_BYTES) throw new Error(`${size} bytes`);
-      const bytes = new Uint8Array(size);
-      await file.read(bytes, 0);
-      const { devices, remove } = parse(new TextDecoder().decode(bytes));
-      for (const [id, announced] of devices) this.devices.set(id, announced);
-      for (const topic of remove) this.remove.add(topic);
-    } finally {
-      await file.close();
-    }
+    const bytes = await readFile(this.#storage, this.#path, MAX_FILE_BYTES);
+    const { devices, remove } = parse(new TextDecoder().decode(bytes));
+    for (const [id, announced] of devices) this.devices.set(id, announced);
+    for (const topic of remove) this.remove.add(topic);
   }
 }
 
