@@ -102,7 +102,7 @@ export class Journal {
       ports,
       { directory, segmentBytes, maxBatchBytes, maxPendingBytes, reserveBytes },
       {
-        begun: first => this.#begun(first),
+        begun: (first, leftOver) => this.#begun(first, leftOver),
         durable: (entries, first, bytes) => this.#durable(entries, first, bytes),
         announce: entries => this.#announce(entries),
         stalled: fault => this.#stalled(fault),
@@ -300,8 +300,9 @@ export class Journal {
     this.#ports.log.info('journal-tail-secured', { entries: tail.length - this.#recovering.length });
   }
 
-  #begun(first: number): void {
-    this.#segments.push(first);
+  #begun(first: number, leftOver: readonly number[]): void {
+    for (const left of leftOver) this.#bounds.set(left, 0);
+    this.#segments.push(...leftOver, first);
   }
 
   #durable(entries: readonly Entry[], first: number, bytes: number): void {

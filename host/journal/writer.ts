@@ -35,8 +35,11 @@ export interface WriterOptions {
 
 /** What the writer tells the journal. */
 export interface WriterEvents {
-  /** A segment holds durable bytes from now on. */
-  begun(first: number): void;
+  /**
+   * A segment holds durable bytes from now on.
+   * @param leftOver files before it, ascending, in which nothing is durable, and which the disk did not let be removed
+   */
+  begun(first: number, leftOver: readonly number[]): void;
   /** A batch is durable: `bytes` of segment `first` are. */
   durable(entries: readonly Entry[], first: number, bytes: number): void;
   /** Time to tell others of a durable batch: the next one is already on its way to the disk. */
@@ -85,6 +88,7 @@ export class Writer {
   #pendingBytes = 0;
   #running: Promise<void> | undefined;
   #failures = 0;
+  #leftOver: number[] = [];
   #turns = 0;
   #pause: { timer: Timer; end: () => void } | undefined;
   #closing = false;
@@ -255,7 +259,10 @@ export class Writer {
       this.#events.stalled(undefined);
     }
     this.#failures = 0;
-    if (batch.begins > 0) this.#events.begun(first);
+    if (batch.begins > 0) {
+      this.#events.begun(first, this.#leftOver);
+      this.#leftOver = [];
+    }
     this.#events.durable(batch.entries, first, synced);
   }
 
@@ -316,8 +323,12 @@ export class Writer {
     if (!segment) return;
     this.#leave();
     await segment.file.close().catch(() => undefined);
-    // Nothing of it ever was durable, so nothing can be lost, and a full disk needs the room.
-    if (segment.synced === 0) await this.#storage.remove(segment.path).catch(() => undefined);
+    if (segment.synced > 0) return;
+    // Nothing of it ever was durable, so nothing can be lost, and a full disk needs the room. What stays is retention's:
+    // when the segments around it have gone, the next start would take it for a tail that nobody has taken up.
+    await this.#storage.remove(segment.path).catch(error => {
+      if (systemCode(error) !== 'ENOENT') this.#leftOver.push(segment.first);
+    });
   }
 
   /** Prepares another try; false: the journal is closing and there is none. */

@@ -108,3 +108,46 @@ test('a segment that can not be read any more does not stop those before it from
   await journal.retain();
   t.is(journal.segmentCount, 1);
 });
+
+test('a file that holds nothing durable, and that the disk kept, goes before what came after it (simulation, seed 6097546)', async t => {
+  const storage = new FaultyStorage();
+  const cursor = { offset: 0, end: 0 };
+  const clock = new TestClock();
+  const journal = await open(storage, { segmentBytes: 1000, retainBytes: 1 }, [cursor], clock);
+  let seq = 0;
+  await store(journal, reading(A, 1, seq++));
+  // The next segment is written and synced, but its name is not, and it can't be removed.
+  const leftOver: string[] = [];
+  storage.upset = (effect, _, path) => {
+    if (effect === 'create') leftOver.push(path);
+    return effect === 'syncdir' || effect === 'remove' ? 'EIO' : undefined;
+  };
+  while (leftOver.length === 0) {
+    journal.append(reading(A, 1, seq++));
+    await settle();
+  }
+  const before = [...journal.segments];
+  storage.upset = () => undefined;
+  while (journal.state.name === 'stalled' || journal.pendingBytes > 0) await clock.pass(10_000);
+  const left = leftOver.map(path => Number(path.slice(-26, -6)));
+  const next = journal.segments.at(-1)!;
+  t.deepEqual(journal.segments, [...before, ...left, next]);
+  t.deepEqual((await readAll(journal)).map(key), range(seq));
+
+  // While the disk keeps it, nothing behind it goes: the next start would find it beside a segment that does not follow it.
+  while (journal.segments.at(-1) === next) await store(journal, reading(A, 1, seq++));
+  cursor.offset = journal.nextOffset;
+  storage.upset = (effect, _, path) => (effect === 'remove' && path === leftOver[0] ? 'EIO' : undefined);
+  await journal.retain();
+  t.deepEqual(journal.segments.slice(0, left.length + 1), [...left, next]);
+  storage.upset = () => undefined;
+  await journal.retain();
+  t.is(journal.segmentCount, 1);
+  t.deepEqual(
+    [...storage.visible.keys()].map(path => Number(path.slice(-26, -6))),
+    journal.segments,
+  );
+  await journal.close();
+});
+
+const range = (count: number) => Array.from({ length: count }, (_, seq) => `aa 1.${seq}`);
