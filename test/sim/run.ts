@@ -1,12 +1,15 @@
 /**
- * `npm run sim -- [--seed N] [--runs N] [--jobs N] [--trace] [--no-shrink] [--json]`
+ * `npm run sim -- [--seed N] [--runs N] [--having KIND]… [--jobs N] [--trace] [--no-shrink] [--json]`
  *
  * Runs seeds from N on (a random one when it is not given) and says what they did. When one fails, its seed, the shortest
- * trace that could be found, and how to see it again; exit status 1.
+ * trace that could be found, and how to see it again; exit status 1. With `--having`, only seeds whose scenario has one of
+ * these kinds of faults; the others are passed over and don't count.
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { FAULT_KINDS, type FaultKind } from './kernel/fault-kinds.js';
 import { runSeeds } from './pool.js';
+import { FIRST_OPERATED_SEED, scenarioOf } from './scenario.js';
 import { shrink } from './shrink.js';
 import { type Outcome, simulate } from './simulation.js';
 import { report, type Totals } from './totals.js';
@@ -28,6 +31,7 @@ async function main(): Promise<number> {
     options: {
       seed: { type: 'string' },
       runs: { type: 'string', default: '1' },
+      having: { type: 'string', multiple: true, default: [] },
       jobs: { type: 'string', default: '1' },
       trace: { type: 'boolean', default: false },
       'no-shrink': { type: 'boolean', default: false },
@@ -36,7 +40,9 @@ async function main(): Promise<number> {
   });
   const runs = whole('--runs', values.runs);
   const jobs = whole('--jobs', values.jobs);
-  const from = values.seed === undefined ? randomInt(MAX_SEED) : whole('--seed', values.seed);
+  const from =
+    values.seed === undefined ? randomInt(FIRST_OPERATED_SEED, MAX_SEED) : whole('--seed', values.seed);
+  const kinds = values.having.map(kindOf);
   const say = (text: string) => process.stderr.write(`${text}\n`);
   if (values.seed === undefined) say(`seeds from ${from}`);
   if (runs === 1) {
@@ -48,7 +54,7 @@ async function main(): Promise<number> {
     if (!values['no-shrink']) await explain(outcome, say);
     return 1;
   }
-  const totals = await many(from, runs, jobs, say);
+  const totals = await many([...seedsFrom(from, runs, kinds)], jobs, say);
   print(values.json ? JSON.stringify(totals) : report(totals));
   const [first] = totals.failures;
   if (first === undefined) return 0;
@@ -56,10 +62,19 @@ async function main(): Promise<number> {
   return 1;
 }
 
-async function many(from: number, runs: number, jobs: number, say: (text: string) => void): Promise<Totals> {
+function* seedsFrom(from: number, count: number, kinds: readonly FaultKind[]): Iterable<number> {
+  const has = (seed: number) => kinds.some(kind => scenarioOf(seed).rates[kind] !== undefined);
+  for (let seed = from, left = count; left > 0; seed++) {
+    if (kinds.length > 0 && !has(seed)) continue;
+    left--;
+    yield seed;
+  }
+}
+
+async function many(seeds: readonly number[], jobs: number, say: (text: string) => void): Promise<Totals> {
+  const runs = seeds.length;
   const began = Date.now();
   let saidAt = began;
-  const seeds = Array.from({ length: runs }, (_, i) => from + i);
   return await runSeeds({
     seeds,
     jobs,
@@ -121,6 +136,14 @@ async function explain(failed: Outcome, say: (text: string) => void): Promise<vo
   print(lines.join('\n'));
   print(`\nVIOLATION ${outcome.violation?.what}: ${outcome.violation?.details}`);
   print(`again: npm run sim -- --seed ${failed.seed} --trace`);
+}
+
+function kindOf(text: string): FaultKind {
+  if (Object.hasOwn(FAULT_KINDS, text)) return text as FaultKind;
+  process.stderr.write(
+    `--having: expected a kind of fault, such as gateway-kill, got ${JSON.stringify(text)}\n`,
+  );
+  process.exit(2);
 }
 
 function whole(name: string, text: string): number {

@@ -11,6 +11,7 @@ import { Board } from './actors/board.js';
 import { DATA_DIRECTORY, GatewayMachine } from './actors/gateway.js';
 import { drawSettings, type GatewaySettings } from './actors/gateway-settings.js';
 import { deviceKeys, sdkKeys } from './actors/keys.js';
+import { Operator } from './actors/operator.js';
 import { SdkSensor } from './actors/sdk-sensor.js';
 import { SimKeyring } from './actors/sim-keyring.js';
 import { SubscriberMachine } from './actors/subscriber.js';
@@ -88,6 +89,7 @@ export class Simulation {
   readonly disk: Disk;
   readonly broker: SimBroker;
   readonly gateway: GatewayMachine;
+  readonly operator: Operator;
   readonly journal: JournalCheck;
   readonly published: PublishCheck;
   readonly boards: Board[] = [];
@@ -122,6 +124,8 @@ export class Simulation {
     this.published.onAcknowledged = payload => this.journal.published(payload);
     // A destroyed snapshot takes positions with it: then a copy of a device may come in with what is older.
     this.published.excused = (...place) => this.journal.damaged || this.journal.isDestroyed(...place);
+    this.published.pausedMs = () => this.gateway.pausedMs;
+    this.published.durableMs = payload => this.journal.durableMs(payload);
     this.published.order = this.#settings.uplink.order;
     const { maxQueued, receiveMaximum } = scenario;
     this.broker = new SimBroker(world, { maxQueued, receiveMaximum, observer: this.published });
@@ -129,6 +133,7 @@ export class Simulation {
     this.#sdk = new GatewayPort(world, { name: 'sdk', kind: 'sdk' });
     this.#makeBoards();
     this.gateway = this.#makeGateway();
+    this.operator = new Operator(world, this.gateway);
     this.#makeSubscribers();
     if (scenario.attacker) {
       const sessions = new SessionCheck(
@@ -158,6 +163,7 @@ export class Simulation {
     world.trace.note('world', 'faults are over');
     world.faults.stop();
     gateway.heal();
+    this.operator.settle();
     for (const board of boards) {
       // Somebody finds out where the copy is.
       if (board.name.startsWith('clone')) board.retire();

@@ -55,6 +55,8 @@ export class GatewayMachine {
   readonly logged = new Map<string, number>();
   life: Life | undefined;
   gateway: Gateway | undefined;
+  /** Since when the operator has the process that is up publish nothing; -1: it may. */
+  pausedMs = -1;
   lives = 0;
   kills = 0;
   powerCuts = 0;
@@ -141,6 +143,7 @@ export class GatewayMachine {
       return;
     }
     this.gateway = undefined;
+    this.pausedMs = -1;
     const storage = this.#storage!;
     gateway.stop().then(
       () => {
@@ -219,6 +222,7 @@ export class GatewayMachine {
     const orderly = this.gateway === undefined;
     this.life = undefined;
     this.gateway = undefined;
+    this.pausedMs = -1;
     this.#world.trace.note(this.name, this.#cutAtEnd ? 'loses power' : 'ends', orderly ? '' : 'while up');
     if (this.#cutAtEnd) this.#cut();
     else this.kills++;
@@ -290,6 +294,7 @@ export class GatewayMachine {
     if (uplink !== undefined) {
       if (uplink.cursor > uplink.head) wrong(`cursor ${uplink.cursor} beyond head ${uplink.head}`);
       if (uplink.drained && uplink.state !== 'online') wrong(`drained while ${uplink.state}`);
+      if (uplink.paused !== this.pausedMs >= 0) wrong(uplink.paused ? 'paused' : 'not paused');
       if (uplink.drained) this.#options.check?.drained(uplink.head);
     }
     if (journal.pendingBytes < 0) wrong(`${journal.pendingBytes} bytes pending`);

@@ -122,6 +122,11 @@ export class JournalCheck {
     held.published = true;
   }
 
+  /** When a reading became durable first, in virtual ms; -1: it did not. */
+  durableMs(payload: Uint8Array): number {
+    return this.#find(payload)?.sinceMs ?? -1;
+  }
+
   isDurable(device: string, epoch: number, seq: number, tag8: string): boolean {
     return (this.#held.get(key(device, epoch, seq, tag8))?.copies ?? 0) > 0;
   }

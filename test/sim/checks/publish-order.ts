@@ -31,6 +31,10 @@ export class PublishCheck implements BrokerObserver {
   onAcknowledged: ((payload: Uint8Array) => void) | undefined;
   /** Whether the medium has made a reading unreadable, for a while or for ever: then others go before it. */
   excused: (device: string, epoch: number, seq: number) => boolean = () => false;
+  /** Since when the gateway is to publish nothing, in virtual ms; -1: it may. */
+  pausedMs: () => number = () => -1;
+  /** When a reading became durable, in virtual ms; -1: it did not. */
+  durableMs: (payload: Uint8Array) => number = () => -1;
   readonly payloads = new Payloads();
   readonly #world: World;
   readonly #prefix: string;
@@ -83,8 +87,12 @@ export class PublishCheck implements BrokerObserver {
     }
   }
 
-  #reading({ device, at }: Claim, historical: boolean, batch: boolean): void {
+  #reading({ device, at, bytes }: Claim, historical: boolean, batch: boolean): void {
     this.readings++;
+    const pausedMs = this.pausedMs();
+    // What was there before may have been under way.
+    if (pausedMs >= 0 && this.durableMs(bytes) > pausedMs)
+      this.#fail('a paused gateway publishes nothing', `${device} ${placeText(at)}`);
     let published = this.#devices.get(device);
     if (published === undefined) {
       published = { top: -1, tops: [-1, -1], all: new Set() };

@@ -16,8 +16,10 @@ export interface Defect {
   /** What it breaks. */
   readonly guarantee: string;
   readonly edits: readonly Edit[];
-  /** So many seeds, beginning with 1, must be enough to catch it. */
+  /** So many seeds, beginning with `from`, must be enough to catch it. */
   readonly budget: number;
+  /** 1 unless it takes what only later seeds have. */
+  readonly from?: number;
   /** Scenarios that can show it; others are passed over and don't count. */
   readonly where?: (scenario: Scenario) => boolean;
   /** `journal`: in the simulation of journal and cursor alone, which shows more of them in less time. */

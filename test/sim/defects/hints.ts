@@ -80,4 +80,6 @@ export const HINTS: Readonly<Record<string, number>> = {
   'gap not reported': 2,
   'held envelope lost at a restart (and never asked for)': 351,
   'MAC not checked by the subscriber': 2,
+  'paused uplink passes what it was paused on': 10000006,
+  'pause forgotten at a reconnect': 10000006,
 };

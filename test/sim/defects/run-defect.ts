@@ -9,7 +9,7 @@ import { applyDefect } from './apply.js';
 import { DEFECTS } from './defects.js';
 import type { Catch } from './hunt.js';
 
-const MAX_SEED = 100_000;
+const MAX_SEEDS = 100_000;
 
 const [name, first, count] = process.argv.slice(2);
 const defect = DEFECTS.find(other => other.name === name);
@@ -41,7 +41,8 @@ function* seeds(): Iterable<number> {
   const before = first.split(',').filter(Boolean).map(Number);
   yield* before;
   let left = Number(count);
-  for (let seed = 1; left > 0 && seed <= MAX_SEED; seed++) {
+  const { from = 1 } = defect!;
+  for (let seed = from; left > 0 && seed < from + MAX_SEEDS; seed++) {
     if (defect!.where !== undefined && !defect!.where(scenarioOf(seed))) continue;
     left--;
     if (!before.includes(seed)) yield seed;

@@ -3,7 +3,7 @@
  * each is also seen without the others.
  *
  * The rate of a kind is a probability for each occasion (`Faults.hit`), or, where the text begins with "now and then", a
- * mean number an hour (`Faults.arrivals`).
+ * mean number an hour (`Faults.arrivals`). What operators do is in the list too, though it is no fault.
  */
 export const FAULT_KINDS = {
   'attack-broker-fetch': 'now and then: somebody asks for readings again and again',
@@ -73,6 +73,8 @@ export const FAULT_KINDS = {
   'link-reorder': 'a chunk on a link overtakes the one before',
   'link-split': 'a chunk on a link arrives in pieces',
   'link-stall': 'now and then: nothing passes on a link in one direction for up to 5 min',
+  'operator-drain': 'now and then: the operator has the backlog published at once',
+  'operator-pause': 'now and then: the operator pauses publishing, and resumes it up to an hour later',
   'subscriber-away': 'now and then: a subscriber is stopped, and comes back later',
   'subscriber-forget': 'now and then: a subscriber loses its state',
   'subscriber-keyring-late': 'a subscriber’s keyring learns of a device late',
