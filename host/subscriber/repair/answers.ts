@@ -8,6 +8,7 @@ const UNREAD_TRIES = 12;
 
 /**
  * Keeps of an answer whose range covers the gap what the gateway will never have.
+ * @param head where its journal ended when it was asked, as far as it had said
  * @returns whether more may come at once: it answers so much at a time
  */
 export function heed(
@@ -15,6 +16,7 @@ export function heed(
   gateway: Gateway,
   gateways: Gateways,
   { range, reached, missing }: FetchResult,
+  head: number,
 ): boolean {
   const from = fromOf(watched.gap);
   const to = toOf(watched.gap);
@@ -25,6 +27,7 @@ export function heed(
     // One that has never had it may still get it, unless it has nothing more to publish.
     if (part.why === 'queued' || (part.why === 'later' && !passed)) continue;
     if (part.why === 'unread' && asked.tries < UNREAD_TRIES) continue;
+    if (part.why === 'later') asked.laterThan = head;
     asked.denied.add(part.from, part.to);
     if (compare(part.from, to) < 0 && compare(part.to, from) > 0) asked.whys.add(part.why);
   }

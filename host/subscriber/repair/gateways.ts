@@ -17,6 +17,8 @@ export interface Gateway {
   saidAt: number;
   /** It has spoken since. */
   speaks: boolean;
+  /** The end of its journal, as it said last. */
+  head: number;
   /** How often it was heard: one that goes without its will being told stays online for us, and is heard no more. */
   heard: number;
 }
@@ -60,6 +62,7 @@ export class Gateways {
         replacedBy,
         saidAt: -1,
         speaks: false,
+        head: 0,
         heard: 0,
       };
       this.#known.set(key, gateway);
@@ -70,6 +73,7 @@ export class Gateways {
     // One that goes says nothing of it.
     if (status.state === 'online') {
       gateway.fetch = status.fetch === true;
+      gateway.head = status.head;
       if (gateway.replacedBy === undefined || gateway.saidAt < 0) gateway.saidAt = status.at;
       else if (status.at > gateway.saidAt) gateway.speaks = true;
       for (const old of status.replaces ?? []) if (old !== name) this.#replace(site, old, name);

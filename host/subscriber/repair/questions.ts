@@ -8,8 +8,9 @@ export interface Question {
   readonly ranges: Map<string, FetchRange>;
   /** Waited for until then, in monotonic ms; 0: it could not be asked. */
   until: number;
-  /** How often the gateway had been heard when it was asked. */
+  /** How often the gateway had been heard when it was asked, and where its journal ended. */
   readonly heard: number;
+  readonly head: number;
 }
 
 /** Questions whose late answers are still heard. */

@@ -150,7 +150,7 @@ export class Repair {
       if (result.range.to === undefined) {
         const place = this.#wanted.placeAfter(result.range.device);
         this.#tails.answered(gateway, result, place, now);
-      } else this.#answered(gateway, result, now);
+      } else this.#answered(question, result, now);
     }
     if (busy) {
       for (const range of question.ranges.values())
@@ -167,10 +167,12 @@ export class Repair {
   finals(): Final[] {
     if (!this.#doubtful) return [];
     this.#doubtful = false;
-    return this.#watch.finals(this.#gateways).map(watched => ({
-      gap: watched.gap,
-      reasons: [...new Set([...this.#gateways].flatMap(gateway => reasonsOf(watched, gateway)))],
-    }));
+    return this.#watch
+      .finals(this.#gateways, this.#clock.monotonic(), () => this.#wake(0))
+      .map(watched => ({
+        gap: watched.gap,
+        reasons: [...new Set([...this.#gateways].flatMap(gateway => reasonsOf(watched, gateway)))],
+      }));
   }
 
   close(): void {
@@ -188,10 +190,10 @@ export class Repair {
     }
   }
 
-  #answered(gateway: Gateway, result: FetchResult, now: number): void {
+  #answered({ gateway, head }: Question, result: FetchResult, now: number): void {
     for (const watched of this.#watch.within(result.range)) {
       const asked = askedOf(watched, gateway.key);
-      const goesOn = heed(watched, gateway, this.#gateways, result);
+      const goesOn = heed(watched, gateway, this.#gateways, result, head);
       asked.nextAt = goesOn ? now : now + this.#delays.after(asked.tries++);
     }
   }
@@ -225,6 +227,7 @@ export class Repair {
       ranges: new Map(ranges.map(range => [rangeKey(range), range])),
       until: now + ANSWER_MS,
       heard: gateway.heard,
+      head: gateway.head,
     };
     const payload = encodeRequest({ id, asker: this.#asker, ranges });
     const refused = () => {

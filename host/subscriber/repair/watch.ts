@@ -7,6 +7,10 @@
  * client's messages). Then it is final if the gateway, asked, says that it does not hold what is missing; one that does
  * not answer fetch at all need not be asked. A gateway that is offline may hold it: the gap waits, unless another goes on for
  * that gateway, restored from its backup: then it is waited for no more, and asked only while it is there all the same.
+ *
+ * A gateway that has not heard of a reading may hear of it later, above all one that was restored, whose devices are further
+ * than its journal; and what it then publishes may be lost by the broker. So where others are waited for after such an answer,
+ * and its journal has grown since, it is asked once more before the gap is final.
  */
 import { compare, type FetchRange, type Place, type Why } from '../../uplink/fetch/format.js';
 import type { GatewayStatus } from '../../uplink/status.js';
@@ -24,7 +28,9 @@ export interface Asked {
   /** Questions without an answer, one after the other. */
   unanswered: number;
   nextAt: number;
-  readonly denied: Spans;
+  denied: Spans;
+  /** Where its journal ended, at least, when it had not heard of some of it; undefined: it never said so. */
+  laterThan: number | undefined;
   readonly whys: Set<Why>;
 }
 
@@ -37,6 +43,8 @@ export interface Watched {
   readonly asked: Map<string, Asked>;
   /** Not to be asked for before. */
   dueAt: number;
+  /** Gateways were asked once more whether they have come to hold it. */
+  confirmed: boolean;
 }
 
 export class Watch {
@@ -71,7 +79,7 @@ export class Watch {
       while (at < before.length && compare(toOf(before[at].gap), fromOf(gap)) <= 0) at++;
       const known = before[at];
       if (known === undefined || !contains(known.gap, gap))
-        return { gap, site, heads: new Map(), asked: new Map(), dueAt: dueAt() };
+        return { gap, site, heads: new Map(), asked: new Map(), dueAt: dueAt(), confirmed: false };
       if (same(known.gap, gap)) return known.site === undefined ? { ...known, site } : known;
       return part(known, gap, site);
     });
@@ -87,12 +95,18 @@ export class Watch {
     }
   }
 
-  /** Takes out those that are final. */
-  finals(gateways: Gateways): Watched[] {
+  /** Takes out those that are final. @param again told when a gateway is to be asked once more before one of them is */
+  finals(gateways: Gateways, now: number, again: () => void): Watched[] {
     const finals: Watched[] = [];
     for (const [device, list] of this.#watched) {
       const left: Watched[] = [];
-      for (const watched of list) (isFinal(watched, gateways) ? finals : left).push(watched);
+      for (const watched of list) {
+        if (!isFinal(watched, gateways)) left.push(watched);
+        else if (isDoubted(watched, gateways, now)) {
+          left.push(watched);
+          again();
+        } else finals.push(watched);
+      }
       if (left.length === list.length) continue;
       if (left.length === 0) this.#watched.delete(device);
       else this.#watched.set(device, left);
@@ -105,7 +119,13 @@ export class Watch {
 export function askedOf(watched: Watched, key: string): Asked {
   let asked = watched.asked.get(key);
   if (asked === undefined) {
-    asked = { tries: 0, unanswered: 0, nextAt: watched.dueAt, denied: new Spans(), whys: new Set() };
+    asked = {
+      tries: 0,
+      unanswered: 0,
+      nextAt: watched.dueAt,
+      denied: new Spans(),
+      ...{ laterThan: undefined, whys: new Set<Why>() },
+    };
     watched.asked.set(key, asked);
   }
   return asked;
@@ -136,7 +156,10 @@ export function isExhausted(watched: Watched, gateways: Gateways): boolean {
   for (const gateway of gateways) {
     if (!belongsTo(watched, gateway, gateways) || isGone(watched, gateway)) continue;
     any = true;
-    if (watched.heads.get(gateway.key) !== 'passed' || !isAnswered(watched, gateway)) return false;
+    if (!isAnswered(watched, gateway)) return false;
+    // One that was replaced, and has been silent since, gets no further.
+    const silent = gateway.replacedBy !== undefined && !gateway.speaks;
+    if (!silent && watched.heads.get(gateway.key) !== 'passed') return false;
   }
   return any;
 }
@@ -150,6 +173,20 @@ function isFinal(watched: Watched, gateways: Gateways): boolean {
   return true;
 }
 
+/** Gateways that may have come to hold it since they said that they had not heard of it are asked again, once. */
+function isDoubted(watched: Watched, gateways: Gateways, now: number): boolean {
+  if (watched.confirmed) return false;
+  for (const gateway of gateways) {
+    const asked = watched.asked.get(gateway.key);
+    if (asked?.laterThan === undefined || gateway.head <= asked.laterThan) continue;
+    if (!gateway.fetch || isGone(watched, gateway)) continue;
+    asked.denied = new Spans();
+    asked.nextAt = now;
+    watched.confirmed = true;
+  }
+  return watched.confirmed;
+}
+
 export function fromOf({ fromEpoch, fromSeq }: Gap): Place {
   return [fromEpoch, fromSeq];
 }
@@ -161,10 +198,13 @@ export function toOf({ toEpoch, toSeq }: Gap): Place {
 /** A part of a gap has waited as long as the whole; that there is less of it is progress. */
 function part({ site, heads, asked, dueAt }: Watched, gap: Gap, heard: string | undefined): Watched {
   const again = [...asked].map(
-    ([key, { nextAt, denied, whys }]) =>
-      [key, { tries: 0, unanswered: 0, nextAt, denied, whys: new Set(whys) }] as const,
+    ([key, { nextAt, denied, laterThan, whys }]) =>
+      [key, { tries: 0, unanswered: 0, nextAt, denied, laterThan, whys: new Set(whys) }] as const,
   );
-  return { gap, site: site ?? heard, heads: new Map(heads), asked: new Map(again), dueAt };
+  return {
+    ...{ gap, site: site ?? heard, heads: new Map(heads), asked: new Map(again), dueAt },
+    confirmed: false,
+  };
 }
 
 function contains(whole: Gap, inner: Gap): boolean {

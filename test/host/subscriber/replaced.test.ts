@@ -3,7 +3,7 @@ import test from 'ava';
 import type { Gap } from '../../../host/subscriber/history.js';
 import type { Gateway } from '../../../host/subscriber/repair/gateways.js';
 import { Repair } from '../../../host/subscriber/repair/repair.js';
-import { decodeRequest, type FetchRequest } from '../../../host/uplink/fetch/format.js';
+import { decodeRequest, type FetchRequest, type Why } from '../../../host/uplink/fetch/format.js';
 import { decodeStatus, encodeStatus } from '../../../host/uplink/status.js';
 import { FakeClock } from '../../support/fake-clock.js';
 
@@ -38,8 +38,8 @@ function setUp() {
         void handovers.push(`${name} > ${replacedBy}${speaks ? ', speaks' : ''}`),
     },
   );
-  const status = (gateway: string, at: number, replaces?: string[]) => {
-    const said = { gateway, site: SITE, cursor: 9, head: 9, drained: true, fetch: true, at };
+  const status = (gateway: string, at: number, replaces?: string[], head = 9) => {
+    const said = { gateway, site: SITE, cursor: head, head, drained: true, fetch: true, at };
     repair.status({ ...said, state: 'online', ...(replaces && { replaces }) });
     look();
   };
@@ -48,10 +48,10 @@ function setUp() {
     look();
   };
   /** Nobody who was asked ever had any of it. */
-  const deny = () => {
+  const deny = (why: Why = 'never') => {
     for (const { id, ranges, to } of unanswered.splice(0)) {
       const [range] = ranges;
-      const missing = [{ from: range.from, to: range.to!, why: 'never' as const }];
+      const missing = [{ from: range.from, to: range.to!, why }];
       const results = [{ range, sent: 0, reached: range.to!, last: undefined, missing }];
       repair.fetched(SITE, to, { gateway: to, site: SITE, id, done: true, busy: false, results });
     }
@@ -107,6 +107,31 @@ test('a replaced gateway that is there is asked, and told of', t => {
   t.deepEqual(finals, ['101-151: never reached gw-new, never reached gw-old']);
 });
 
+test('a gateway that had not heard of it is asked once more when its journal has grown since (simulation, seed 10003351)', t => {
+  const { clock, asked, finals, repair, status, offline, unanswered, deny } = setUp();
+  status('gw-old', 5);
+  repair.keep(DEVICE, [GAP], SITE);
+  for (const at of [10, 20]) status('gw-new', at, ['gw-old']);
+  clock.advance(5000);
+  const byOld = unanswered.findIndex(({ to }) => to === 'gw-old');
+  unanswered.splice(byOld, 1);
+  deny('later');
+  const count = asked.length;
+  // The device brings it now, and the broker loses it.
+  offline('gw-old');
+  status('gw-new', 30, ['gw-old'], 12);
+  t.deepEqual(finals, [], 'the new one may hold it by now');
+  clock.advance(1000);
+  t.deepEqual(
+    asked.slice(count).map(({ to }) => to),
+    ['gw-new'],
+  );
+  status('gw-new', 40, ['gw-old'], 15);
+  deny('later');
+  const reasons = 'gw-old, which may have had it, was replaced by gw-new, not heard of by gw-new';
+  t.deepEqual(finals, [`101-151: ${reasons}`], 'once is enough');
+});
+
 test('one that only seems to be there, since nobody told its will, is given up after some questions', t => {
   const { clock, finals, repair, status, unanswered, deny } = setUp();
   status('gw-old', 5);
@@ -122,6 +147,21 @@ test('one that only seems to be there, since nobody told its will, is given up a
   t.deepEqual(finals, [
     '101-151: gw-old, which may have had it, was replaced by gw-new, never reached gw-new',
   ]);
+});
+
+test('one that said before its end that it has nothing of it is not waited for either (simulation, seed 10006090)', t => {
+  const { clock, finals, repair, status, deny } = setUp();
+  status('gw-old', 5);
+  repair.keep(DEVICE, [GAP], SITE);
+  status('gw-old', 8);
+  clock.advance(5000);
+  deny();
+  t.deepEqual(finals, [], 'it may have something under way');
+  // Its will was not told: it seems to be there, with nothing left to be asked.
+  for (const at of [10, 20]) status('gw-new', at, ['gw-old']);
+  clock.advance(5000);
+  deny();
+  t.deepEqual(finals, ['101-151: never reached gw-old, never reached gw-new']);
 });
 
 test('nobody replaces himself, and two that claim to replace each other are both waited for while they are there', t => {

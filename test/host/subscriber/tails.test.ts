@@ -16,6 +16,7 @@ const gw: Gateway = {
   replacedBy: undefined,
   saidAt: -1,
   speaks: false,
+  head: 0,
   heard: 0,
 };
 const DEVICES = ['01', '02', '03'].map(text => text.repeat(8));
