@@ -193,9 +193,16 @@ async function goOnIn(
   return offset;
 }
 
-async function hopsIn({ readFile }: RestorePorts, path: string): Promise<readonly Hop[]> {
+/** What the medium of the old gateway destroyed of it costs those before, and not the restore. */
+async function hopsIn({ readFile, log }: RestorePorts, path: string): Promise<readonly Hop[]> {
   const bytes = await readFile(path, 1024 * 1024);
-  return bytes === undefined ? [] : decodeHops(bytes);
+  try {
+    return bytes === undefined ? [] : decodeHops(bytes);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    log.warn('handover-unreadable', { reason: error.message });
+    return [];
+  }
 }
 
 /** A file of the backup, durable. */

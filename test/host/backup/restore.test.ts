@@ -8,7 +8,7 @@ import { ERA_OFFSETS } from '../../../host/journal/entry.js';
 import { Keyring } from '../../../host/keyring/file.js';
 import { backupPorts } from '../../../host/node/backup-ports.js';
 import { privateFiles } from '../../../host/node/private-files.js';
-import { DEVICES, key, readAll, reading, store } from '../journal/world.js';
+import { DEVICES, key, readAll, reading, silent, store } from '../journal/world.js';
 import {
   BACKUP_AT,
   clock,
@@ -173,6 +173,20 @@ test('restored again, it knows both before it, and takes the name of neither', a
   t.deepEqual((await read('gw-third'))?.status.replaces, ['gw-new', 'gw-old']);
   // A configuration from elsewhere that has the old name again.
   await t.throwsAsync(read('gw-old'), { code: 'gateway-replaced', message: /goes on as gw-third/ });
+});
+
+test('a list of replaced gateways that the medium has destroyed costs those before, and not the restore (simulation, seed 10031347)', async t => {
+  const old = await oldGateway(t);
+  await writeFile(join(old.config.dataDirectory, 'handover.json'), '{"handover":1,"hops":[{"fr');
+  const root = await temporary(t);
+  await prepare(root);
+  const warned: unknown[] = [];
+  const log = { ...silent, warn: (event: string) => void warned.push(event) };
+  const restored = await restoreInto(root, await take(old, old.place()), { log });
+  t.is(restored.from, 'gw-old');
+  t.deepEqual(warned, ['handover-unreadable']);
+  const handover = await readHandover(storage, join(root, 'new/var'), 'gw-new', () => {});
+  t.deepEqual(handover?.status.replaces, ['gw-old']);
 });
 
 test('a gateway that is there is never overwritten: refused, or moved aside as a whole', async t => {

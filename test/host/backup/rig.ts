@@ -18,7 +18,7 @@ import type { KeyringEntry } from '../../../host/keyring/entry.js';
 import { Keyring } from '../../../host/keyring/file.js';
 import { adopt, backupPorts, removeDirectory } from '../../../host/node/backup-ports.js';
 import { privateFiles } from '../../../host/node/private-files.js';
-import type { LinkingStorage } from '../../../host/ports.js';
+import type { LinkingStorage, Log } from '../../../host/ports.js';
 import { DEVICES, reading, silent, store, TestClock } from '../journal/world.js';
 
 export const clock = new TestClock();
@@ -161,11 +161,11 @@ export async function unsealed({ sealed, unlock }: Pick<Taken, 'sealed' | 'unloc
 export function restoreInto(
   root: string,
   { sealed, unlock }: Pick<Taken, 'sealed' | 'unlock'>,
-  options: Partial<RestoreOptions> & { storage?: LinkingStorage } = {},
+  options: Partial<RestoreOptions> & { storage?: LinkingStorage; log?: Log } = {},
 ): Promise<Restored> {
-  const { storage = backupPorts.storage, ...more } = options;
+  const { storage = backupPorts.storage, log = silent, ...more } = options;
   const ports = {
-    ...{ ...backupPorts, storage, clock, log: silent, files: privateFiles, adopt, removeDirectory },
+    ...{ ...backupPorts, storage, clock, log, files: privateFiles, adopt, removeDirectory },
   };
   const where = { path: 'FILE', directory: join(root, 'new/etc'), data: join(root, 'new/var') };
   return restore(ports, inPieces(sealed), unlock, { ...where, gateway: 'gw-new', replace: false, ...more });
