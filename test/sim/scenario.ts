@@ -84,15 +84,21 @@ const COUNTS: Partial<Record<FaultKind, readonly [number, number]>> = {
   'gateway-away': [0.5, 3],
   'gateway-kill': [0.5, 20],
   'gateway-kill-effect': [0.5, 20],
+  'gateway-lost': [0.5, 3],
   'gateway-power-cut': [0.5, 20],
+  'operator-backup': [1, 12],
 };
 /**
  * Kinds that came when many seeds had been recorded. They are drawn from a stream of their own, and only for seeds from
  * here on: those below are the runs that they have always been.
  */
 export const FIRST_OPERATED_SEED = 10_000_000;
-const OPERATED: readonly FaultKind[] = ['operator-drain', 'operator-pause'];
-/** Of those seeds, so many have such a kind. */
+const OPERATED: readonly (readonly FaultKind[])[] = [
+  ['operator-drain'],
+  ['operator-pause'],
+  ['operator-backup', 'gateway-lost'],
+];
+/** Of those seeds, so many have such kinds, of one line together. */
 const OPERATED_SHARE = 1 / 8;
 
 /** How likely a kind is to be there at all, in one run and another. */
@@ -154,10 +160,13 @@ function operatedRatesOf(
   if (seed < FIRST_OPERATED_SEED) return rates;
   // Boards have those of 1 to 5.
   const random = new SeededRandom(seed * 8 + 7);
-  for (const kind of OPERATED) {
+  for (const kinds of OPERATED) {
     const on = random.unit() < OPERATED_SHARE;
-    const rate = logarithmic(random, 0.5, 12);
-    if (on && !off.has(kind)) rates[kind] = (rate * HOUR_MS) / durationMs;
+    for (const kind of kinds) {
+      const [least, most] = COUNTS[kind] ?? [0.5, 12];
+      const rate = logarithmic(random, least, most);
+      if (on && !off.has(kind)) rates[kind] = (rate * HOUR_MS) / durationMs;
+    }
   }
   return rates;
 }
@@ -170,7 +179,7 @@ function ratesOf(
   const density = DENSITIES[random.below(DENSITIES.length)];
   const rates: Partial<Record<FaultKind, number>> = {};
   for (const kind of KINDS) {
-    if (OPERATED.includes(kind)) continue;
+    if (OPERATED.flat().includes(kind)) continue;
     const on = random.unit() < density;
     const scheduled = FAULT_KINDS[kind].startsWith('now and then');
     const [least, most] =

@@ -43,6 +43,11 @@ const SEEDS: Readonly<Record<number, string>> = {
   6017218: 'a subscriber whose keyring learnt of a silent device did not ask for what gateways held of it',
   6025193:
     'a gateway whose last reading had rotted took in what had been passed by, just when that became final',
+  10003351:
+    'a restored gateway had not heard of a reading when it was asked: its gap became final though it held it by then',
+  10006090:
+    'a replaced gateway that had denied a gap before its end, its will untold, was waited for for ever',
+  10031347: 'a backup whose list of replaced gateways had rotted could not be restored',
   6051843: 'fetch denied what was found at open and could not be made durable again yet: a gap became final',
 };
 const jobs = Math.min(4, availableParallelism());

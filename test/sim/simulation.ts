@@ -3,27 +3,21 @@
  * receipted has arrived. Whatever a checker finds, and whatever the product throws, ends it.
  */
 import { createHash } from 'node:crypto';
-import type { NamedSourceSettings } from '../../firmware/seal/index.js';
 import { nodeDigest } from '../../host/node/digest.js';
-import { MqttLinkSource } from '../../host/node/mqtt-link.js';
 import { Attacker } from './actors/attacker.js';
 import { Board } from './actors/board.js';
-import { DATA_DIRECTORY, GatewayMachine } from './actors/gateway.js';
-import { drawSettings, type GatewaySettings } from './actors/gateway-settings.js';
 import { deviceKeys, sdkKeys } from './actors/keys.js';
 import { Operator } from './actors/operator.js';
 import { SdkSensor } from './actors/sdk-sensor.js';
 import { SimKeyring } from './actors/sim-keyring.js';
 import { SubscriberMachine } from './actors/subscriber.js';
-import { heldBetween, missingOf, type Range } from './checks/arrival.js';
-import { JournalCheck } from './checks/journal.js';
+import { heldBetween, missingOf, type Range, untold } from './checks/arrival.js';
 import { Ledger } from './checks/ledger.js';
-import { PublishCheck } from './checks/publish-order.js';
 import { SessionCheck } from './checks/sessions.js';
 import { SubscriberCheck } from './checks/subscriber.js';
 import { Disk } from './disk/disk.js';
+import { Gateways, SITE } from './gateways.js';
 import type { FaultKind } from './kernel/fault-kinds.js';
-import type { Life } from './kernel/life.js';
 import { Violation } from './kernel/violation.js';
 import { World } from './kernel/world.js';
 import {
@@ -76,8 +70,6 @@ export interface Readings {
   readonly destroyed: number;
 }
 
-const SITE = 'site';
-const GATEWAY = 'gateway';
 /** How long everything may take to arrive when the faults are over. */
 const LIVENESS_MS = 2 * 3_600_000;
 const LOOK_MS = 5_000;
@@ -86,16 +78,12 @@ export class Simulation {
   readonly world: World;
   readonly scenario: Scenario;
   readonly ledger: Ledger;
-  readonly disk: Disk;
   readonly broker: SimBroker;
-  readonly gateway: GatewayMachine;
+  readonly gateways: Gateways;
   readonly operator: Operator;
-  readonly journal: JournalCheck;
-  readonly published: PublishCheck;
   readonly boards: Board[] = [];
   readonly sensors: SdkSensor[] = [];
   readonly subscribers: { machine: SubscriberMachine; check: SubscriberCheck; disk: Disk }[] = [];
-  readonly #settings: GatewaySettings;
   readonly #keyring = new SimKeyring();
   readonly #serial: GatewayPort[] = [];
   readonly #tcp: GatewayPort;
@@ -112,28 +100,20 @@ export class Simulation {
     });
     this.world = world;
     this.ledger = new Ledger(world);
-    this.disk = new Disk(world, { name: 'disk' });
-    this.#settings = drawSettings(world.derive(`${GATEWAY} settings`));
-    this.journal = new JournalCheck(world, this.disk, {
-      dataDirectory: DATA_DIRECTORY,
-      limits: this.#settings.quarantine,
-      ledger: this.ledger,
-    });
-    this.ledger.journals = this.journal;
-    this.published = new PublishCheck(world);
-    this.published.onAcknowledged = payload => this.journal.published(payload);
-    // A destroyed snapshot takes positions with it: then a copy of a device may come in with what is older.
-    this.published.excused = (...place) => this.journal.damaged || this.journal.isDestroyed(...place);
-    this.published.pausedMs = () => this.gateway.pausedMs;
-    this.published.durableMs = payload => this.journal.durableMs(payload);
-    this.published.order = this.#settings.uplink.order;
     const { maxQueued, receiveMaximum } = scenario;
-    this.broker = new SimBroker(world, { maxQueued, receiveMaximum, observer: this.published });
+    this.broker = new SimBroker(world, { maxQueued, receiveMaximum });
     this.#tcp = new GatewayPort(world, { name: 'tcp', kind: 'tcp' });
     this.#sdk = new GatewayPort(world, { name: 'sdk', kind: 'sdk' });
     this.#makeBoards();
-    this.gateway = this.#makeGateway();
-    this.operator = new Operator(world, this.gateway);
+    this.gateways = new Gateways(world, {
+      scenario,
+      ledger: this.ledger,
+      broker: this.broker,
+      keyring: this.#keyring,
+      ports: { serial: this.#serial, tcp: this.#tcp, sdk: this.#sdk },
+    });
+    const { gateways } = this;
+    this.operator = new Operator(world, gateways);
     this.#makeSubscribers();
     if (scenario.attacker) {
       const sessions = new SessionCheck(
@@ -145,7 +125,9 @@ export class Simulation {
         ports: [...this.#serial, this.#tcp, this.#sdk],
         broker: this.broker,
         site: SITE,
-        gateway: GATEWAY,
+        get gateway() {
+          return gateways.current.machine.name;
+        },
         devices: [...this.boards, ...this.sensors].map(({ id }) => id),
         clients: this.subscribers.map(({ machine }) => machine.name),
       }).start();
@@ -154,15 +136,15 @@ export class Simulation {
 
   /** @throws what a checker found or the product threw */
   async run(): Promise<void> {
-    const { world, scenario, boards, gateway } = this;
-    gateway.start();
+    const { world, scenario, boards, gateways } = this;
+    gateways.current.machine.start();
     for (const { machine } of this.subscribers) machine.start();
     for (const board of boards) board.powerUp();
     for (const sensor of this.sensors) sensor.powerUp();
     await world.run(scenario.durationMs);
     world.trace.note('world', 'faults are over');
     world.faults.stop();
-    gateway.heal();
+    gateways.settle();
     this.operator.settle();
     for (const board of boards) {
       // Somebody finds out where the copy is.
@@ -175,26 +157,30 @@ export class Simulation {
     this.#hush();
     await this.#arrive(world.nowMs);
     for (const board of boards) board.check.held();
-    this.journal.final();
+    const lost = untold(this);
+    if (lost !== undefined) throw new Violation('what is lost with a gateway is told', lost);
+    for (const { journal } of gateways.all) journal.final(journal !== gateways.current.journal);
   }
 
   get readings(): Readings {
     const { counts } = this.ledger;
-    let journalled = 0;
-    let destroyed = 0;
-    for (const reading of this.journal.readings()) {
-      journalled++;
-      if (reading.destroyed) destroyed++;
+    const journalled = new Set<string>();
+    const destroyed = new Set<string>();
+    for (const { journal } of this.gateways.all) {
+      for (const reading of journal.readings()) {
+        journalled.add(reading.key);
+        if (reading.destroyed) destroyed.add(reading.key);
+      }
     }
     let printed = 0;
     for (const { check } of this.subscribers) printed += check.counts.printed;
     return {
       sealed: counts.sealed + counts.sealedSdk,
       receipted: counts.receipted,
-      journalled,
+      journalled: journalled.size,
       printed,
       lost: counts.lost,
-      destroyed,
+      destroyed: destroyed.size,
     };
   }
 
@@ -256,54 +242,12 @@ export class Simulation {
     return serialBoardPort(port);
   }
 
-  #makeGateway(): GatewayMachine {
-    const { world, broker, disk, journal, scenario } = this;
-    const devices = new Map<string, readonly NamedSourceSettings[]>();
-    scenario.boards.forEach(({ settings }, i) => {
-      if (settings !== undefined) devices.set(deviceKeys(i).id, settings);
-    });
-    const mqtt = scenario.boards.some(({ link, clone }) => link === 'mqtt' || clone?.link === 'mqtt');
-    return new GatewayMachine(world, {
-      name: GATEWAY,
-      site: SITE,
-      disk,
-      keyring: this.#keyring,
-      check: journal,
-      broker: life => broker.port(life),
-      links: (life, clock) => ({
-        serial: this.#serial.map(port => port.source(life)),
-        tcp: this.#tcp.source(life),
-        ...(scenario.sdk.length > 0 && { sdk: this.#sdk.source(life) }),
-        ...(mqtt && { mqtt: this.#mqttLinks(life, clock) }),
-      }),
-      settings: this.#settings,
-      devices,
-    });
-  }
-
-  #mqttLinks(life: Life, clock: ConstructorParameters<typeof MqttLinkSource>[1]['clock']): MqttLinkSource {
-    const { world, broker } = this;
-    const random = world.random('mqtt-link');
-    const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-    const { protocol, keepAliveSeconds, connectTimeoutMs } = this.gateway.config.links.mqtt!;
-    return new MqttLinkSource(
-      {
-        broker: {
-          url: 'mqtt://broker.test',
-          clientId: `sovereign-${GATEWAY}-link`,
-          protocol,
-          keepAliveSeconds,
-          connectTimeoutMs,
-        },
-        maxLinks: 16,
-      },
-      { broker: broker.port(life), clock, random: { fill: target => random.fill(target) }, log },
-    );
-  }
-
   #makeSubscribers(): void {
-    const { world, broker, ledger, journal, scenario } = this;
-    const held = { heldBetween: (...range: Range) => heldBetween(journal, range, world.nowMs) };
+    const { world, broker, ledger, gateways, scenario } = this;
+    const held = {
+      heldBetween: (...range: Range) => heldBetween(gateways.current.journal, range, world.nowMs),
+      replaces: (name: string, from: string) => gateways.replaces(name, from),
+    };
     scenario.subscribers.forEach(({ habit, protocol }, i) => {
       const name = `subscriber-${i}`;
       const check = new SubscriberCheck(world, name, ledger, held);

@@ -73,8 +73,10 @@ export class GatewayMachine {
   /** Lives to be cut short while they start. */
   #cutsAhead = 0;
   #killsAhead = 0;
+  readonly #lodgers = new Set<Life>();
   #healed = false;
   #awayUntilMs = 0;
+  #gone = false;
 
   constructor(world: World, options: GatewayMachineOptions) {
     this.#world = world;
@@ -129,9 +131,24 @@ export class GatewayMachine {
   }
 
   powerCut(): void {
+    if (this.#gone) return;
     this.#cutAtEnd = true;
     if (this.life === undefined) this.#cut();
     else this.life.end();
+  }
+
+  /** The machine is stolen, or burns: nothing of it comes back. */
+  vanish(): void {
+    this.#gone = true;
+    this.life?.end();
+  }
+
+  /** Another process on this machine, which ends at the latest when the power goes. */
+  lodger(name: string): Life {
+    const life = new Life(this.#world, name);
+    this.#lodgers.add(life);
+    life.onEnd(() => this.#lodgers.delete(life));
+    return life;
   }
 
   /** SIGTERM: while it starts, it just goes. */
@@ -219,6 +236,7 @@ export class GatewayMachine {
 
   #ended(life: Life): void {
     if (this.life !== life) return;
+    if (this.#gone) for (const lodger of [...this.#lodgers]) lodger.end();
     const orderly = this.gateway === undefined;
     this.life = undefined;
     this.gateway = undefined;
@@ -232,7 +250,7 @@ export class GatewayMachine {
   }
 
   #return(): void {
-    if (this.life !== undefined) return;
+    if (this.life !== undefined || this.#gone) return;
     const awayMs = this.#awayUntilMs - this.#world.nowMs;
     if (awayMs > 0) this.#world.after(awayMs, () => this.#return());
     else this.#begin();
@@ -241,6 +259,7 @@ export class GatewayMachine {
   #cut(): void {
     this.#cutAtEnd = false;
     this.powerCuts++;
+    for (const life of [...this.#lodgers]) life.end();
     this.#options.disk.powerCut();
   }
 

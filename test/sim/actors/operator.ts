@@ -2,25 +2,30 @@
 import type { SeededRandom } from '../../../boards/virtual/random.js';
 import type { UplinkAnswer } from '../../../host/control/calls.js';
 import type { Gateway } from '../../../host/gateway.js';
+import type { Gateways } from '../gateways.js';
 import { Violation } from '../kernel/violation.js';
 import type { World } from '../kernel/world.js';
 import type { GatewayMachine } from './gateway.js';
 
 export class Operator {
   readonly #world: World;
-  readonly #machine: GatewayMachine;
+  readonly #gateways: Gateways;
 
-  constructor(world: World, machine: GatewayMachine) {
+  constructor(world: World, gateways: Gateways) {
     this.#world = world;
-    this.#machine = machine;
+    this.#gateways = gateways;
     world.faults.arrivals('operator-pause', details => this.#pause(details));
     world.faults.arrivals('operator-drain', () => this.#drain());
+  }
+
+  get #machine(): GatewayMachine {
+    return this.#gateways.current.machine;
   }
 
   /** Whatever was paused goes on. */
   settle(): void {
     const { gateway, pausedMs } = this.#machine;
-    if (gateway !== undefined && pausedMs >= 0) this.#resume(gateway);
+    if (gateway !== undefined && pausedMs >= 0) this.#resume(this.#machine, gateway);
   }
 
   #pause(details: SeededRandom): void {
@@ -31,12 +36,12 @@ export class Operator {
     this.#answered('pause', gateway.handlers.pause({}), true);
     machine.pausedMs = this.#world.nowMs;
     this.#world.after(1000 * 3600 ** details.unit(), () => {
-      if (machine.gateway === gateway && machine.pausedMs >= 0) this.#resume(gateway);
+      if (machine.gateway === gateway && machine.pausedMs >= 0) this.#resume(machine, gateway);
     });
   }
 
-  #resume(gateway: Gateway): void {
-    this.#machine.pausedMs = -1;
+  #resume(machine: GatewayMachine, gateway: Gateway): void {
+    machine.pausedMs = -1;
     this.#answered('resume', gateway.handlers.resume({}), false);
   }
 

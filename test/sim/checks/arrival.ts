@@ -1,31 +1,29 @@
 /** Whether everything that was receipted has arrived where it belongs, once the faults are over. */
 import { comparePlaces } from '../../../host/journal/entry.js';
 import type { Board } from '../actors/board.js';
-import type { GatewayMachine } from '../actors/gateway.js';
 import type { SdkSensor } from '../actors/sdk-sensor.js';
 import type { SubscriberMachine } from '../actors/subscriber.js';
 import type { Disk } from '../disk/disk.js';
+import type { Gateways } from '../gateways.js';
 import type { JournalCheck } from './journal.js';
-import type { PublishCheck } from './publish-order.js';
 import type { SubscriberCheck } from './subscriber.js';
 
 export interface Parties {
   readonly boards: readonly Board[];
   readonly sensors: readonly SdkSensor[];
-  readonly gateway: GatewayMachine;
-  readonly journal: JournalCheck;
-  readonly published: PublishCheck;
+  readonly gateways: Gateways;
   readonly subscribers: readonly { machine: SubscriberMachine; check: SubscriberCheck; disk: Disk }[];
 }
 
 /** The first thing that was sealed before `sinceMs` and is not where it belongs yet; '' when all is. */
 export function missingOf(parties: Parties, sinceMs: number): string {
-  const { boards, gateway, journal, published, subscribers } = parties;
+  const { boards, gateways, subscribers } = parties;
+  const { machine: gateway, journal } = gateways.current;
   for (const board of boards) if (!board.drained(sinceMs)) return `a backlog: ${board.describe()}`;
   if (!gateway.up) return 'the gateway';
   for (const { key, device, epoch, seq, copies, destroyed, retired } of journal.readings()) {
     if (destroyed) continue;
-    if (!published.isAcknowledged(device, epoch, seq)) return `not published: ${key}`;
+    if (!gateways.isAcknowledged(device, epoch, seq)) return `not published: ${key}`;
     if (copies === 0 || retired) continue;
     for (const { machine, check, disk } of subscribers) {
       if (check.has(device, epoch, seq)) continue;
@@ -33,12 +31,41 @@ export function missingOf(parties: Parties, sinceMs: number): string {
       return `${key} at ${machine.name}`;
     }
   }
+  return stillMissed(parties);
+}
+
+/** Where a gateway was lost, what it alone had is told to be lost, and nobody waits for it. */
+function stillMissed({ gateways, subscribers }: Parties): string {
+  const { machine } = gateways.current;
+  // Who does not know it can't tell whom it goes on for.
+  const unsound = gateways.all.some(({ disk }) => disk.damaged);
+  if (gateways.all.length === 1 || unsound || machine.logged.has('handover-unreadable')) return '';
+  for (const { machine: subscriber, check } of subscribers) {
+    if (check.statusForged) continue;
+    for (const gap of check.openGaps()) return `neither closed nor final at ${subscriber.name}: ${gap}`;
+  }
   return '';
+}
+
+/** What was receipted, is in no journal any more, and was neither printed nor told to be lost; undefined: nothing. */
+export function untold({ gateways, subscribers }: Parties): string | undefined {
+  const { journal } = gateways.current;
+  for (const { journal: before } of gateways.all) {
+    if (before === journal) break;
+    for (const { key, device, epoch, seq, tag8, receipted } of before.readings()) {
+      if (!receipted || journal.isDurable(device, epoch, seq, tag8)) continue;
+      // Who began anew wants in silence what was before.
+      for (const { machine, check, disk } of subscribers)
+        if (machine.wipes === 0 && !disk.damaged && check.passesOver(device, epoch, seq))
+          return `${key} at ${machine.name}`;
+    }
+  }
+  return undefined;
 }
 
 /** The tail of a sovereign-sdk epoch: when its counter began anew meanwhile, nobody can tell that it was there. */
 function isSdkTail(
-  { sensors, journal }: Parties,
+  { sensors, gateways }: Parties,
   id: string,
   epoch: number,
   seq: number,
@@ -47,7 +74,7 @@ function isSdkTail(
 ): boolean {
   if (!sensors.some(sensor => sensor.id === id)) return false;
   let ended = damaged;
-  for (const held of journal.readings()) {
+  for (const held of gateways.current.journal.readings()) {
     if (held.device !== id) continue;
     if (held.epoch > epoch) ended = true;
     if (held.epoch === epoch && held.seq > seq && check.has(id, epoch, held.seq)) return false;

@@ -1,7 +1,7 @@
 /** Each device's readings in the journal: in order, linked, and where one is missing a gap says so. */
 import type { GapLine, ReadingLine } from './journal-line.js';
 
-interface Tip {
+export interface Tip {
   readonly epoch: number;
   readonly seq: number;
   readonly tag8: string;
@@ -13,8 +13,13 @@ const MAX_GAPS = 16;
 const ZEROS = '0000000000000000';
 
 export class Chains {
-  readonly #tips = new Map<string, Tip>();
+  readonly #tips: Map<string, Tip>;
   readonly #gaps = new Map<string, GapLine[]>();
+
+  /** @param tips where each device stands */
+  constructor(tips: Iterable<readonly [device: string, tip: Tip]> = []) {
+    this.#tips = new Map(tips);
+  }
 
   gap(line: GapLine): void {
     const gaps = this.#gaps.get(line.device);
@@ -57,8 +62,13 @@ function after(tip: Tip | undefined, epoch: number): [number, number] {
   return tip.final ? [tip.epoch + 1, 0] : [tip.epoch, tip.seq + 1];
 }
 
+/** Each restore begins epochs of its own, above a multiple of this. */
+const EPOCHS_PER_ERA = 2 ** 32;
+
 /** The epochs of sovereign-sdk frames are the gateway's word: one begins with sequence 1 when the counter fell back. */
 function wrappedAfter(tip: Tip | undefined, epoch: number): [number, number] {
+  const era = Math.floor(epoch / EPOCHS_PER_ERA);
+  if (era > 0 && era !== Math.floor((tip?.epoch ?? 0) / EPOCHS_PER_ERA)) return [epoch, 1];
   if (tip === undefined) return [1, 1];
   return epoch === tip.epoch ? [epoch, tip.seq + 1] : [tip.epoch + 1, 1];
 }

@@ -45,16 +45,17 @@ export class StoreCheck {
     this.#beyond.add(evidence);
   }
 
+  /** What proves that a refusal was right is durable. */
+  proves(device: string, epoch: number, seq: number, tag8: string): boolean {
+    if (this.hasEvidence(device, epoch, seq, tag8)) return true;
+    return this.#others(device) > 0 && this.#beyond.has(evidenceName(device, epoch, seq, tag8));
+  }
+
   refused(device: string, epoch: number, seq: number, tag8: string): void {
-    if (this.hasEvidence(device, epoch, seq, tag8)) return;
-    let own = 0;
-    for (const file of this.#files(this.#evidence))
-      if (file.durableLinks > 0 && file.name.startsWith(device)) own++;
-    const name = evidenceName(device, epoch, seq, tag8);
-    if (own > 0 && this.#beyond.has(name)) return;
+    if (this.proves(device, epoch, seq, tag8)) return;
     this.#fail(
       'evidence is durable before a fork is refused',
-      `${device} ${epoch}:${seq} ${tag8}, ${own} others`,
+      `${device} ${epoch}:${seq} ${tag8}, ${this.#others(device)} others`,
     );
   }
 
@@ -66,6 +67,13 @@ export class StoreCheck {
       if (payload === undefined) this.#fail('evidence is whole', file.name);
       else if (!sealed(payload)) this.#fail('evidence is of what a device has sealed', file.name);
     }
+  }
+
+  #others(device: string): number {
+    let own = 0;
+    for (const file of this.#files(this.#evidence))
+      if (file.durableLinks > 0 && file.name.startsWith(device)) own++;
+    return own;
   }
 
   #bounded(directory: string, more: number): void {

@@ -11,27 +11,21 @@ import { Violation } from '../kernel/violation.js';
 import type { World } from '../kernel/world.js';
 import { Chains } from './journal-chains.js';
 import { CursorCheck } from './journal-cursor.js';
-import { type Held, loseBehind, loseUnproven, type Segment, segmentFirst } from './journal-held.js';
+import {
+  destroyLines,
+  type Held,
+  key,
+  newlyHeld,
+  type Segment,
+  segmentFirst,
+  unmarkedIn,
+} from './journal-held.js';
 import { agrees, type GapLine, type ReadingLine, readLine, readPayload } from './journal-line.js';
-import { StoreCheck, type StoreLimits } from './journal-stores.js';
+import type { JournalCheckOptions } from './journal-options.js';
+import { StoreCheck } from './journal-stores.js';
 
 export type { Held } from './journal-held.js';
 
-export interface SealedReadings {
-  /** What has exactly these bytes; undefined: no device sealed them. */
-  find(payload: Uint8Array): unknown;
-}
-
-export interface JournalCheckOptions {
-  readonly dataDirectory: string;
-  readonly limits: StoreLimits;
-  readonly ledger?: SealedReadings;
-  /** A gap has become durable. */
-  readonly gap?: (line: GapLine) => void;
-}
-
-/** A header is no longer. */
-const HEADER_BYTES = 256;
 const READING = /"d":"([0-9a-f]{16})","e":(\d+),"q":(\d+),(?:"f":1,)?"b":/g;
 
 export class JournalCheck {
@@ -46,11 +40,12 @@ export class JournalCheck {
   readonly #places = new Map<string, Held>();
   readonly #readings = new Map<string, number>();
   /** What each offset has named. */
-  readonly #offsets = new Map<number, string>();
-  readonly #chains = new Chains();
+  readonly #offsets: Map<number, string>;
+  readonly #chains: Chains;
   readonly #cursor: CursorCheck;
   readonly #stores: StoreCheck;
   #life: Life | undefined;
+  #begunMs = 0;
   /** The medium has destroyed something of journal or cursors: positions may have been forgotten. */
   damaged = false;
   /** Lines read. */
@@ -59,7 +54,10 @@ export class JournalCheck {
   gaps = 0;
 
   constructor(world: World, disk: Disk, options: JournalCheckOptions) {
-    const { dataDirectory, limits } = options;
+    const { dataDirectory, limits, origin } = options;
+    // Of all gateways together: what one has named, another may not.
+    this.#offsets = origin === undefined ? new Map() : origin.before.#offsets;
+    this.#chains = new Chains(origin?.positions);
     this.#world = world;
     this.#disk = disk;
     this.#options = options;
@@ -86,24 +84,40 @@ export class JournalCheck {
   /** A process begins on this machine. */
   begun(life: Life): void {
     this.#life = life;
+    this.#begunMs = this.#world.nowMs;
     this.#cursor.begun(life);
+  }
+
+  /** The process that is there knows that it is durable: it was, or a mark says so. */
+  isProven({ marked, sinceMs }: Held): boolean {
+    return marked || sinceMs >= this.#begunMs;
+  }
+
+  /** A receipt for this reading is right. */
+  warrants(device: string, epoch: number, seq: number, tag8: string): boolean {
+    const held = this.#held.get(key(device, epoch, seq, tag8));
+    if (held !== undefined && (held.copies > 0 || held.retired || held.destroyed)) {
+      held.receipted = true;
+      return true;
+    }
+    // One that was refused once, and that the device has forgotten to have given up.
+    return this.#stores.hasEvidence(device, epoch, seq, tag8);
   }
 
   /** A device has let a reading go on a receipt. */
   receipted(device: string, epoch: number, seq: number, tag8: string): void {
-    const held = this.#held.get(key(device, epoch, seq, tag8));
-    if (held !== undefined && (held.copies > 0 || held.retired || held.destroyed)) {
-      held.receipted = true;
-      return;
-    }
-    // One that was refused once, and that the device has forgotten to have given up.
-    if (this.#stores.hasEvidence(device, epoch, seq, tag8)) return;
-    this.#fail('a receipted reading is durable', `${key(device, epoch, seq, tag8)} is not`);
+    if (!this.warrants(device, epoch, seq, tag8))
+      this.#fail('a receipted reading is durable', `${key(device, epoch, seq, tag8)} is not`);
   }
 
   /** A device has let a reading go because the gateway refuses it. */
   refused(device: string, epoch: number, seq: number, tag8: string): void {
     this.#stores.refused(device, epoch, seq, tag8);
+  }
+
+  /** What proves that it was right to refuse a reading is durable. */
+  provesRefusal(device: string, epoch: number, seq: number, tag8: string): boolean {
+    return this.#stores.proves(device, epoch, seq, tag8);
   }
 
   /** The gateway says that it only counts this pair of a fork. */
@@ -136,6 +150,16 @@ export class JournalCheck {
     return this.#held.has(key(device, epoch, seq, tag8));
   }
 
+  /** The same, here or in a journal that this one goes on with. */
+  knows(...reading: [device: string, epoch: number, seq: number, tag8: string]): boolean {
+    return this.wasDurable(...reading) || (this.#before?.knows(...reading) ?? false);
+  }
+
+  /** The reading of a place, `device/epoch/seq`, here or in a journal that this one goes on with. */
+  placeOf(place: string): Held | undefined {
+    return this.#places.get(place) ?? this.#before?.placeOf(place);
+  }
+
   /** Whether the medium has destroyed a line of it. */
   isDestroyed(device: string, epoch: number, seq: number): boolean {
     return this.#places.get(`${device}/${epoch}/${seq}`)?.destroyed ?? false;
@@ -154,9 +178,11 @@ export class JournalCheck {
   /** The gateway says where a device stands, and how many readings it has journalled of it. */
   stands(device: string, epoch: number, seq: number, readings: number): void {
     if (this.damaged) return;
-    if (!this.#places.has(`${device}/${epoch}/${seq}`))
+    const from = this.#options.origin?.positions.get(device);
+    const stood = from?.epoch === epoch && from.seq === seq;
+    if (!stood && !this.#places.has(`${device}/${epoch}/${seq}`))
       this.#fail('the status is true', `${device} ${epoch}:${seq} is not durable`);
-    const durable = this.#readings.get(device) ?? 0;
+    const durable = (from?.readings ?? 0) + (this.#readings.get(device) ?? 0);
     if (readings > durable)
       this.#fail('the status is true', `${readings} readings of ${device}, not ${durable}`);
   }
@@ -164,22 +190,14 @@ export class JournalCheck {
   /** The gateway was stopped in order. `undisturbed`: its disk never refused it anything. */
   stopped(undisturbed: boolean): void {
     if (!undisturbed || this.damaged) return;
-    for (const { file, lines, marked } of this.#segments.values()) {
-      const last = lines.at(-1);
-      if (
-        last !== undefined &&
-        last.end > marked &&
-        file.creator === this.#life &&
-        file === this.#last()?.file
-      )
-        this.#fail('a journal that was closed in order has nothing to copy', `${file.path} from ${marked}`);
-    }
+    const left = unmarkedIn(this.#segments.values(), this.#life);
+    if (left !== '') this.#fail('a journal that was closed in order has nothing to copy', left);
   }
 
-  /** Reads everything on the disk again. */
-  final(): void {
+  /** Reads everything on the disk again. @param gone it is that of a machine that went as it stood */
+  final(gone = false): void {
     const { ledger } = this.#options;
-    if (ledger !== undefined) this.#stores.final(payload => ledger.find(payload) !== undefined);
+    if (!gone && ledger !== undefined) this.#stores.final(payload => ledger.find(payload) !== undefined);
     const found = new Set<string>();
     for (const file of this.#disk.files()) {
       if (file.directory?.path !== this.#directory || file.durableLinks === 0) continue;
@@ -251,7 +269,7 @@ export class JournalCheck {
     } else if (line.kind === 'mark') this.#mark(segment, line.synced);
     else if (line.kind === 'device') {
       const { device, epoch, seq, tag8 } = line;
-      if (!this.damaged && !this.#held.has(key(device, epoch, seq, tag8)))
+      if (!this.damaged && !this.knows(device, epoch, seq, tag8))
         this.#fail(
           'a snapshot names what is durable',
           `${segment.file.path}: ${key(device, epoch, seq, tag8)}`,
@@ -273,16 +291,21 @@ export class JournalCheck {
     if (!agrees(text, line)) this.#fail('a line says what its payload says', text.slice(0, 120));
     this.#offset(offset, name);
     const place = `${device}/${epoch}/${seq}`;
+    const copied = offset < (this.#options.origin?.offset ?? 0);
     let held = this.#held.get(name);
     if (held === undefined) {
       held = newlyHeld(name, line, this.#world.nowMs);
+      if (copied) this.#copied(held);
       this.#held.set(name, held);
       if (this.#places.has(place) && !this.damaged)
         this.#fail('one reading a place', `${name} beside ${this.#places.get(place)!.key}`);
+      const elsewhere = this.#before?.placeOf(place)?.key ?? name;
+      if (elsewhere !== name && !ledger?.forked?.(device))
+        this.#fail('one reading a place, whichever gateway', `${name} and ${elsewhere}`);
       this.#places.set(place, held);
+      if (!copied) this.#readings.set(device, (this.#readings.get(device) ?? 0) + 1);
       this.durable++;
-      this.#readings.set(device, (this.#readings.get(device) ?? 0) + 1);
-      const wrong = this.#chains.next(line);
+      const wrong = copied ? '' : this.#chains.next(line);
       if (wrong !== '' && !this.damaged)
         this.#fail('readings of a device are in order, or a gap says why', wrong);
     }
@@ -292,6 +315,18 @@ export class JournalCheck {
     held.highest = Math.max(held.highest, offset);
     segment.lines.push({ at, end, offset, held });
     this.#cursor.line(offset, held);
+  }
+
+  /** The same line stands in another gateway's journal. */
+  #copied(held: Held): void {
+    const before = this.#options.origin!.before.#held.get(held.key);
+    if (before === undefined) this.#fail('a restored journal holds what the old one held', held.key);
+    held.published = before?.published ?? false;
+    held.receipted = before?.receipted ?? false;
+  }
+
+  get #before(): JournalCheck | undefined {
+    return this.#options.origin?.before;
   }
 
   #gap(segment: Segment, line: GapLine): void {
@@ -340,33 +375,7 @@ export class JournalCheck {
 
   #destroyed(file: Inode, from: number, to: number): void {
     this.damaged = true;
-    const segment = this.#segments.get(file);
-    const lines = segment?.lines ?? [];
-    const next = segment && this.#after(segment);
-    if (from < HEADER_BYTES) loseUnproven(this.#segments.values(), file);
-    if (next?.file.isDestroyed(0, HEADER_BYTES)) loseUnproven(this.#segments.values(), next.file);
-    for (const line of lines) {
-      // The line feed before it belongs to it too.
-      if (line.at > to || line.end <= from) continue;
-      const before = file.destroyed.slice(0, -1).some(range => range.from < line.end && range.to >= line.at);
-      if (!before) line.held.copies--;
-      line.held.destroyed = true;
-    }
-    if (segment !== undefined && next === undefined) loseBehind(segment, from);
-  }
-
-  #after({ first }: Segment): Segment | undefined {
-    let next: Segment | undefined;
-    for (const segment of this.#segments.values())
-      if (segment.first > first && segment.first < (next?.first ?? Number.POSITIVE_INFINITY)) next = segment;
-    return next;
-  }
-
-  #last(): Segment | undefined {
-    let last: Segment | undefined;
-    for (const segment of this.#segments.values())
-      if (last === undefined || segment.first > last.first) last = segment;
-    return last;
+    destroyLines(this.#segments, file, from, to);
   }
 
   #find(payload: Uint8Array): Held | undefined {
@@ -388,13 +397,4 @@ export class JournalCheck {
       }
     };
   }
-}
-
-function newlyHeld(key: string, { device, epoch, seq }: ReadingLine, sinceMs: number): Held {
-  const not = { marked: false, receipted: false, published: false, retired: false, destroyed: false };
-  return { key, device, epoch, seq, sinceMs, copies: 0, highest: 0, ...not };
-}
-
-export function key(device: string, epoch: number, seq: number, tag8: string): string {
-  return `${device}/${epoch}/${seq}/${tag8}`;
 }

@@ -1,5 +1,5 @@
-/** Places in a device's life, (epoch, sequence), as one number each, so that they compare. */
-const EPOCH = 2 ** 24;
+/** Places in a device's life, (epoch, sequence), as one number each, so that they compare: epochs up to 2^35, which those of sovereign-sdk come near after a restore. */
+const EPOCH = 2 ** 18;
 
 export function place(epoch: number, seq: number): number {
   return epoch * EPOCH + seq;

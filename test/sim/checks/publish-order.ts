@@ -36,6 +36,8 @@ export class PublishCheck implements BrokerObserver {
   /** When a reading became durable, in virtual ms; -1: it did not. */
   durableMs: (payload: Uint8Array) => number = () => -1;
   readonly payloads = new Payloads();
+  /** Of the gateway that this one goes on for: what it has published, this one publishes again when it is asked for it. */
+  before: PublishCheck | undefined;
   readonly #world: World;
   readonly #prefix: string;
   readonly #devices = new Map<string, Published>();
@@ -50,6 +52,10 @@ export class PublishCheck implements BrokerObserver {
 
   isAcknowledged(device: string, epoch: number, seq: number): boolean {
     return this.#acknowledgedPlaces.get(device)?.has(place(epoch, seq)) ?? false;
+  }
+
+  hasPublished(device: string, at: number): boolean {
+    return (this.#devices.get(device)?.all.has(at) || this.before?.hasPublished(device, at)) ?? false;
   }
 
   connected(clientId: string): void {
@@ -98,7 +104,7 @@ export class PublishCheck implements BrokerObserver {
       published = { top: -1, tops: [-1, -1], all: new Set() };
       this.#devices.set(device, published);
     }
-    if (published.all.has(at)) {
+    if (published.all.has(at) || this.before?.hasPublished(device, at)) {
       this.repeated++;
       return;
     }

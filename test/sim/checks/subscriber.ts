@@ -38,6 +38,8 @@ export interface HeldByJournals {
     toEpoch: number,
     toSeq: number,
   ): string | undefined;
+  /** Whether a gateway goes on for another one that is gone. */
+  replaces?(gateway: string, from: string): boolean;
 }
 
 export interface SubscriberCounts {
@@ -107,6 +109,16 @@ export class SubscriberCheck {
     return this.#devices.get(device)?.had.has(place(epoch, seq)) ?? false;
   }
 
+  /** Whether it goes on behind this reading without a word, since it has neither printed it nor told that it is missing. */
+  passesOver(device: string, epoch: number, seq: number): boolean {
+    const view = this.#devices.get(device);
+    if (view === undefined) return false;
+    const at = place(epoch, seq);
+    if (view.had.has(at) || at > view.top || view.open.has(at) || view.over.has(at)) return false;
+    // What was before the first one that it has had, it need not know of.
+    return Math.min(...view.had.keys()) < at;
+  }
+
   /** Gaps that it has reported and that are neither closed nor given up, as text. */
   *openGaps(): Iterable<string> {
     for (const [device, { open }] of this.#devices)
@@ -145,8 +157,14 @@ export class SubscriberCheck {
     } else if (report.kind === 'fork') counts.forks++;
     else if (report.kind === 'stale') counts.stale++;
     else if (report.kind === 'held-dropped') counts.heldDropped += report.count;
-    else if (report.kind === 'gap') {
+    else if (report.kind === 'handover') {
+      this.#world.trace.note(this.name, 'hears', `${report.gateway} goes on for ${report.from}`);
+      if (!this.statusForged && !this.#journals?.replaces?.(report.gateway, report.from))
+        this.#fail('a hand-over that is told has been', `${this.name}: ${report.gateway} for ${report.from}`);
+    } else if (report.kind === 'gap') {
       counts.gaps[report.stage]++;
+      if (report.stage === 'final' && report.reasons.length === 0 && !this.statusForged)
+        this.#fail('a final gap has a reason', `${this.name}: ${report.gap.device}`);
       this.#gap(report.stage, report.gap);
     }
   }

@@ -82,4 +82,10 @@ export const HINTS: Readonly<Record<string, number>> = {
   'MAC not checked by the subscriber': 2,
   'paused uplink passes what it was paused on': 10000006,
   'pause forgotten at a reconnect': 10000006,
+  'restored journal begins at the old next offset': 10000001,
+  'positions not restored': 10000001,
+  'cursor restored ahead of what was not published': 10001123,
+  'epochs of sovereign-sdk go on after a restore': 10007881,
+  'subscriber waits for the replaced gateway for ever': 10000079,
+  'restored gateway does not say whom it goes on for': 10000001,
 };

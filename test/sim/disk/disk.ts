@@ -142,6 +142,24 @@ export class Disk {
     return above?.kind === 'directory' && this.isDurable(above);
   }
 
+  /** Puts a file there that has long been durable, with bytes that the medium has destroyed at some time. */
+  install(path: string, bytes: Uint8Array, life: Life, destroyed: readonly Range[] = []): void {
+    const slash = path.lastIndexOf('/');
+    const names = path.slice(1, slash).split('/');
+    let directory = this.root;
+    for (const name of names) {
+      if (!directory.entries.has(name)) this.makeDirectory(directory, name);
+      directory.synced();
+      directory = directory.entries.get(name) as Directory;
+    }
+    const file = this.create(directory, path.slice(slash + 1), life);
+    file.destroyed.push(...destroyed);
+    this.write(file, bytes, 0, life);
+    file.synced(file.dirtyPages, file.size);
+    directory.synced();
+    this.settled(file);
+  }
+
   // For DiskStorage:
 
   create(directory: Directory, name: string, life: Life): Inode {

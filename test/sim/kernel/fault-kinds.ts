@@ -59,6 +59,8 @@ export const FAULT_KINDS = {
   'gateway-kill': 'now and then: SIGKILL, some time after it began to matter',
   'gateway-kill-effect':
     'now and then: SIGKILL at one of the next awaited effects, before or after it happened',
+  'gateway-lost':
+    'now and then: the gateway’s machine is gone for good, and another one is restored from its last backup; at most 2 in a run',
   'gateway-power-cut': 'now and then: the gateway’s machine loses power; often again while it starts',
   'gateway-stop': 'now and then: SIGTERM, a clean stop and a start',
   'link-close': 'now and then: a connection of a device is closed, also in the middle of a frame',
@@ -73,6 +75,7 @@ export const FAULT_KINDS = {
   'link-reorder': 'a chunk on a link overtakes the one before',
   'link-split': 'a chunk on a link arrives in pieces',
   'link-stall': 'now and then: nothing passes on a link in one direction for up to 5 min',
+  'operator-backup': 'now and then: the operator takes a backup, with or without the journal',
   'operator-drain': 'now and then: the operator has the backlog published at once',
   'operator-pause': 'now and then: the operator pauses publishing, and resumes it up to an hour later',
   'subscriber-away': 'now and then: a subscriber is stopped, and comes back later',

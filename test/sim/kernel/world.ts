@@ -27,6 +27,7 @@ export class World {
   readonly #queue = new EventQueue();
   readonly #streams = new Map<string, SeededRandom>();
   #failure: unknown;
+  #outside: Promise<unknown> | undefined;
 
   constructor({ seed, faults, trace = false }: WorldOptions) {
     this.seed = seed;
@@ -65,6 +66,11 @@ export class World {
     return this.#queue.add(this.#nowMs + Math.max(0, delayMs), run);
   }
 
+  /** Work in real time, such as cryptography on other threads: nothing else happens before it is done, and no virtual time passes. */
+  outside(work: Promise<unknown>): void {
+    this.#outside = work;
+  }
+
   /** Ends the run: whatever finds that something is wrong, from wherever it is called. */
   fail(error: unknown): void {
     this.#failure ??= error;
@@ -91,6 +97,12 @@ export class World {
       event.run();
       // A turn of Node's own loop costs as much as the event itself.
       await (this.events % EVENTS_PER_TURN === 0 ? turned() : settled());
+      while (this.#outside !== undefined) {
+        const work = this.#outside;
+        this.#outside = undefined;
+        await work;
+        await turned();
+      }
       if (this.#failure !== undefined) throw this.#failure;
       if (done()) return;
     }
