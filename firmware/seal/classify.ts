@@ -124,7 +124,8 @@ export function gapBetween(position: Position | undefined, epoch: number, seq: n
     return seq === 0 ? undefined : { fromEpoch: epoch, fromSeq: 0, toEpoch: epoch, toSeq: seq };
   }
   // Behind the largest sequence there is nothing left of an epoch either: whoever has a key can seal it.
-  const ended = position.final || position.seq >= MAX_SAFE;
+  // In the epoch itself, one of two memories goes on where the other has ended it.
+  const ended = epoch > position.epoch && (position.final || position.seq >= MAX_SAFE);
   const fromEpoch = ended ? position.epoch + 1 : position.epoch;
   const fromSeq = ended ? 0 : position.seq + 1;
   if (comparePositions(fromEpoch, fromSeq, epoch, seq) >= 0) return undefined;

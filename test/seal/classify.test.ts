@@ -126,6 +126,9 @@ test('what is missing', t => {
   t.deepEqual(gapBetween(at(1, 4, true), 2, 3), gap(2, 0, 2, 3));
   t.deepEqual(gapBetween(at(1, 4, true), 4, 0), gap(2, 0, 4, 0), 'epochs in between');
   t.deepEqual(gapBetween(at(1, 4), 4, 2), gap(1, 5, 4, 2));
+  // Simulation, seed 10036462.
+  t.deepEqual(gapBetween(at(1, 4, true), 1, 7), gap(1, 5, 1, 7), 'a copy that has not ended the epoch');
+  t.is(gapBetween(at(1, 4, true), 1, 5), undefined);
   const last = Number.MAX_SAFE_INTEGER;
   t.is(gapBetween(at(1, last), 2, 0), undefined, 'no number is left in that epoch');
   t.deepEqual(gapBetween(at(1, last - 1), 2, 0), gap(1, last, 2, 0));
