@@ -67,6 +67,9 @@ export class Gateways {
   /** The last one of the gateway that goes on now. */
   #backup: Backup | undefined;
   #lost = false;
+  /** A gateway that was replaced, and is there all the same. */
+  #zombie: SiteGateway | undefined;
+  #zombies = 0;
   #restoring: Scheduled | undefined;
   #settled = false;
 
@@ -95,6 +98,11 @@ export class Gateways {
     return this.#all.at(-1)!;
   }
 
+  /** One that had been replaced was there again: it may be waited for, since it may come once more. */
+  get haunted(): boolean {
+    return this.#zombies > 0;
+  }
+
   get all(): readonly SiteGateway[] {
     return this.#all;
   }
@@ -112,6 +120,7 @@ export class Gateways {
   /** The faults are over. */
   settle(): void {
     this.#settled = true;
+    this.#exorcise();
     this.current.machine.heal();
     if (this.#restoring === undefined) return;
     this.#restoring.cancel();
@@ -149,7 +158,8 @@ export class Gateways {
       check: journal,
       broker: life => broker.port(life),
       links: (life, clock) => ({
-        serial: ports.serial.map(port => port.source(life)),
+        // Cables are plugged into the one that goes on.
+        serial: this.current.machine === machine ? ports.serial.map(port => port.source(life)) : [],
         tcp: ports.tcp.source(life),
         ...(scenario.sdk.length > 0 && { sdk: ports.sdk.source(life) }),
         ...(mqtt && { mqtt: this.#mqttLinks(machine, life, clock) }),
@@ -220,7 +230,7 @@ export class Gateways {
     this.#lost = true;
     this.#world.trace.note(machine.name, 'is lost');
     machine.vanish();
-    this.journals.gone();
+    this.journals.gone(this.current.journal, true);
     const [least, most] = WITHOUT_MS;
     this.#restoreIn(least * (most / least) ** details.unit());
   }
@@ -253,7 +263,8 @@ export class Gateways {
       if (path.startsWith(`${DATA_DIRECTORY}/journal/`) && first !== undefined) segments.set(first, bytes);
     }
     checkRestored(place, segments, offset);
-    const before = this.current.journal;
+    const old = this.current;
+    const before = old.journal;
     const { machine, journal } = this.#make(name, disk, { before, positions: place.positions, offset });
     this.journals.next(journal, place.positions);
     journal.damaged = withJournal && before.damaged;
@@ -269,5 +280,28 @@ export class Gateways {
     this.#lost = false;
     if (this.#settled) machine.heal();
     machine.start();
+    const details = world.faults.hit('gateway-zombie', old.machine.name);
+    if (details === undefined) return;
+    world.after(1000 * 600 ** details.unit(), () => this.#haunt(old, 10_000 * 360 ** details.unit()));
+  }
+
+  /** Somebody has switched the old machine on again; at its former address, and without its cables. */
+  #haunt(old: SiteGateway, forMs: number): void {
+    if (this.#settled || this.#zombie !== undefined) return;
+    this.#zombie = old;
+    this.#zombies++;
+    this.#world.trace.note(old.machine.name, 'is there again');
+    this.journals.gone(old.journal, false);
+    old.machine.revive();
+    this.#world.after(forMs, () => {
+      if (this.#zombie === old) this.#exorcise();
+    });
+  }
+
+  #exorcise(): void {
+    if (this.#zombie === undefined) return;
+    this.#zombie.machine.vanish();
+    this.journals.gone(this.#zombie.journal, true);
+    this.#zombie = undefined;
   }
 }

@@ -68,6 +68,7 @@ const CHANCES: Partial<Record<FaultKind, readonly [number, number]>> = {
   'board-clone': [1, 1],
   'broker-half-session': [0.05, 0.7],
   'broker-refuse-connect': [0.05, 0.7],
+  'gateway-zombie': [0.05, 0.8],
   'disk-emfile': [0.001, 0.05],
   'disk-eio-directory': [0.002, 0.1],
   'disk-hang': [0.0001, 0.005],
@@ -96,7 +97,7 @@ export const FIRST_OPERATED_SEED = 10_000_000;
 const OPERATED: readonly (readonly FaultKind[])[] = [
   ['operator-drain'],
   ['operator-pause'],
-  ['operator-backup', 'gateway-lost'],
+  ['operator-backup', 'gateway-lost', 'gateway-zombie'],
 ];
 /** Of those seeds, so many have such kinds, of one line together. */
 const OPERATED_SHARE = 1 / 8;
@@ -163,9 +164,8 @@ function operatedRatesOf(
   for (const kinds of OPERATED) {
     const on = random.unit() < OPERATED_SHARE;
     for (const kind of kinds) {
-      const [least, most] = COUNTS[kind] ?? [0.5, 12];
-      const rate = logarithmic(random, least, most);
-      if (on && !off.has(kind)) rates[kind] = (rate * HOUR_MS) / durationMs;
+      const rate = rateOf(kind, random, durationMs);
+      if (on && !off.has(kind)) rates[kind] = rate;
     }
   }
   return rates;
@@ -181,13 +181,18 @@ function ratesOf(
   for (const kind of KINDS) {
     if (OPERATED.flat().includes(kind)) continue;
     const on = random.unit() < density;
-    const scheduled = FAULT_KINDS[kind].startsWith('now and then');
-    const [least, most] =
-      (scheduled ? COUNTS[kind] : CHANCES[kind]) ?? (scheduled ? [0.5, 12] : [0.0005, 0.03]);
-    const rate = logarithmic(random, least, most);
-    if (on && !off.has(kind)) rates[kind] = scheduled ? (rate * HOUR_MS) / durationMs : rate;
+    const rate = rateOf(kind, random, durationMs);
+    if (on && !off.has(kind)) rates[kind] = rate;
   }
   return rates;
+}
+
+function rateOf(kind: FaultKind, random: SeededRandom, durationMs: number): number {
+  const scheduled = FAULT_KINDS[kind].startsWith('now and then');
+  const [least, most] =
+    (scheduled ? COUNTS[kind] : CHANCES[kind]) ?? (scheduled ? [0.5, 12] : [0.0005, 0.03]);
+  const rate = logarithmic(random, least, most);
+  return scheduled ? (rate * HOUR_MS) / durationMs : rate;
 }
 
 function boardOf(

@@ -48,6 +48,7 @@ const SEEDS: Readonly<Record<number, string>> = {
   10006090:
     'a replaced gateway that had denied a gap before its end, its will untold, was waited for for ever',
   10031347: 'a backup whose list of replaced gateways had rotted could not be restored',
+  10036462: 'a hole that a copy left in an epoch which the other had ended was told by nobody',
   6051843: 'fetch denied what was found at open and could not be made durable again yet: a gap became final',
 };
 const jobs = Math.min(4, availableParallelism());

@@ -143,6 +143,12 @@ export class GatewayMachine {
     this.life?.end();
   }
 
+  /** It turns up all the same. */
+  revive(): void {
+    this.#gone = false;
+    if (this.life === undefined) this.#begin();
+  }
+
   /** Another process on this machine, which ends at the latest when the power goes. */
   lodger(name: string): Life {
     const life = new Life(this.#world, name);

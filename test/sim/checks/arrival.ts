@@ -21,12 +21,14 @@ export function missingOf(parties: Parties, sinceMs: number): string {
   const { machine: gateway, journal } = gateways.current;
   for (const board of boards) if (!board.drained(sinceMs)) return `a backlog: ${board.describe()}`;
   if (!gateway.up) return 'the gateway';
-  for (const { key, device, epoch, seq, copies, destroyed, retired } of journal.readings()) {
+  for (const { key, device, epoch, seq, copies, destroyed, retired, copied } of journal.readings()) {
     if (destroyed) continue;
     if (!gateways.isAcknowledged(device, epoch, seq)) return `not published: ${key}`;
     if (copies === 0 || retired) continue;
     for (const { machine, check, disk } of subscribers) {
       if (check.has(device, epoch, seq)) continue;
+      // What retention had let go comes back with a backup: it may have been given up since.
+      if (copied && check.gaveUp(device, epoch, seq)) continue;
       if (isSdkTail(parties, device, epoch, seq, check, disk.damaged)) continue;
       return `${key} at ${machine.name}`;
     }
@@ -38,7 +40,8 @@ export function missingOf(parties: Parties, sinceMs: number): string {
 function stillMissed({ gateways, subscribers }: Parties): string {
   const { machine } = gateways.current;
   // Who does not know it can't tell whom it goes on for.
-  const unsound = gateways.all.some(({ disk }) => disk.damaged);
+  // One that spoke after it was replaced is alive: it is waited for like any other.
+  const unsound = gateways.haunted || gateways.all.some(({ disk }) => disk.damaged);
   if (gateways.all.length === 1 || unsound || machine.logged.has('handover-unreadable')) return '';
   for (const { machine: subscriber, check } of subscribers) {
     if (check.statusForged) continue;
@@ -96,8 +99,8 @@ export function heldBetween(
   const [fromEpoch, fromSeq, toEpoch, toSeq] = range;
   for (const held of journal.readings()) {
     if (held.device !== device || held.copies === 0 || held.destroyed || held.retired) continue;
-    // A gateway that has lost its last readings may take in what it had passed before; that is on its way now.
-    if (journal.damaged && nowMs - held.sinceMs < UNDER_WAY_MS) continue;
+    // A gateway that has lost its last readings, or was restored, may take in what it had passed before; that is on its way now.
+    if ((journal.damaged || journal.restored) && nowMs - held.sinceMs < UNDER_WAY_MS) continue;
     const { epoch, seq } = held;
     if (comparePlaces(epoch, seq, fromEpoch, fromSeq) < 0 || comparePlaces(epoch, seq, toEpoch, toSeq) >= 0)
       continue;

@@ -59,7 +59,8 @@ export class Chains {
 /** What comes next if nothing is missing. */
 function after(tip: Tip | undefined, epoch: number): [number, number] {
   if (tip === undefined) return [epoch, 0];
-  return tip.final ? [tip.epoch + 1, 0] : [tip.epoch, tip.seq + 1];
+  // Where two memories have gone apart, one goes on where the other has ended the epoch.
+  return tip.final && epoch > tip.epoch ? [tip.epoch + 1, 0] : [tip.epoch, tip.seq + 1];
 }
 
 /** Each restore begins epochs of its own, above a multiple of this. */

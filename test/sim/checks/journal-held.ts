@@ -23,6 +23,8 @@ export interface Held {
   retired: boolean;
   /** The medium has destroyed a line of it. */
   destroyed: boolean;
+  /** It came with a backup. */
+  copied: boolean;
 }
 
 /** One file of the journal that has been durable. */
@@ -44,7 +46,14 @@ export interface Segment {
 }
 
 export function newlyHeld(key: string, { device, epoch, seq, tag8 }: ReadingLine, sinceMs: number): Held {
-  const not = { marked: false, receipted: false, published: false, retired: false, destroyed: false };
+  const not = {
+    marked: false,
+    receipted: false,
+    published: false,
+    retired: false,
+    destroyed: false,
+    copied: false,
+  };
   return { key, device, epoch, seq, tag8, sinceMs, copies: 0, highest: 0, ...not };
 }
 

@@ -48,10 +48,6 @@ export class JournalCheck {
   #begunMs = 0;
   /** The medium has destroyed something of journal or cursors: positions may have been forgotten. */
   damaged = false;
-  /** Lines read. */
-  lines = 0;
-  durable = 0;
-  gaps = 0;
 
   constructor(world: World, disk: Disk, options: JournalCheckOptions) {
     const { dataDirectory, limits, origin } = options;
@@ -86,6 +82,11 @@ export class JournalCheck {
     this.#life = life;
     this.#begunMs = this.#world.nowMs;
     this.#cursor.begun(life);
+  }
+
+  /** It goes on with what another gateway had. */
+  get restored(): boolean {
+    return this.#before !== undefined;
   }
 
   /** The process that is there knows that it is durable: it was, or a mark says so. */
@@ -258,7 +259,6 @@ export class JournalCheck {
 
   #line(segment: Segment, text: string, at: number, end: number): void {
     const line = readLine(text);
-    this.lines++;
     // A write that failed ends a segment; a line that rots while the segment is written does not.
     if (line === undefined) segment.ended = !segment.file.isDestroyed(at - 1, end);
     else if (line.kind === 'reading') this.#reading(segment, line, text, at, end);
@@ -304,7 +304,6 @@ export class JournalCheck {
         this.#fail('one reading a place, whichever gateway', `${name} and ${elsewhere}`);
       this.#places.set(place, held);
       if (!copied) this.#readings.set(device, (this.#readings.get(device) ?? 0) + 1);
-      this.durable++;
       const wrong = copied ? '' : this.#chains.next(line);
       if (wrong !== '' && !this.damaged)
         this.#fail('readings of a device are in order, or a gap says why', wrong);
@@ -323,6 +322,8 @@ export class JournalCheck {
     if (before === undefined) this.#fail('a restored journal holds what the old one held', held.key);
     held.published = before?.published ?? false;
     held.receipted = before?.receipted ?? false;
+    held.destroyed = before?.destroyed ?? false;
+    held.copied = true;
   }
 
   get #before(): JournalCheck | undefined {
@@ -330,7 +331,6 @@ export class JournalCheck {
   }
 
   #gap(segment: Segment, line: GapLine): void {
-    this.gaps++;
     segment.offsets.push(line.offset);
     this.#offset(line.offset, `gap ${line.device} ${line.from}-${line.to}`);
     this.#chains.gap(line);

@@ -32,9 +32,10 @@ export class SiteJournals implements DurableJournals {
     for (const { check } of this.#journals) yield check;
   }
 
-  /** The machine is gone for good. */
-  gone(): void {
-    this.#journals.at(-1)!.goneMs = this.#world.nowMs;
+  /** The machine of this journal is gone, or is there again. */
+  gone(check: JournalCheck, gone: boolean): void {
+    for (const journal of this.#journals)
+      if (journal.check === check) journal.goneMs = gone ? this.#world.nowMs : Number.POSITIVE_INFINITY;
   }
 
   /** Another one goes on, from where devices stood in a backup. */

@@ -119,6 +119,11 @@ export class SubscriberCheck {
     return Math.min(...view.had.keys()) < at;
   }
 
+  /** Whether it has told that this reading is lost. */
+  gaveUp(device: string, epoch: number, seq: number): boolean {
+    return this.#devices.get(device)?.over.has(place(epoch, seq)) ?? false;
+  }
+
   /** Gaps that it has reported and that are neither closed nor given up, as text. */
   *openGaps(): Iterable<string> {
     for (const [device, { open }] of this.#devices)

@@ -63,6 +63,8 @@ export const FAULT_KINDS = {
     'now and then: the gateway’s machine is gone for good, and another one is restored from its last backup; at most 2 in a run',
   'gateway-power-cut': 'now and then: the gateway’s machine loses power; often again while it starts',
   'gateway-stop': 'now and then: SIGTERM, a clean stop and a start',
+  'gateway-zombie':
+    'a machine that was taken for lost comes up again for a while, beside the one that goes on for it',
   'link-close': 'now and then: a connection of a device is closed, also in the middle of a frame',
   'link-corrupt': 'bytes of a chunk on a link change',
   'link-cut': 'a connection is closed when part of a chunk has arrived',

@@ -56,7 +56,8 @@ export class GatewayPort {
   readonly #chance: SeededRandom;
   readonly #maxConnections: number;
   readonly #connections = new Set<LinkConnection>();
-  #source: PortSource | undefined;
+  /** Who listens, the last one on top: an address that two machines have leads to that one. */
+  #sources: PortSource[] = [];
   #dials = 0;
 
   constructor(world: World, { name, kind, maxConnections = MAX_CONNECTIONS }: GatewayPortOptions) {
@@ -90,22 +91,23 @@ export class GatewayPort {
   connect(events: SocketEvents): LinkConnection | undefined {
     let open = 0;
     for (const { gatewayOpen } of this.#connections) if (gatewayOpen) open++;
-    if (this.#source === undefined || open >= this.#maxConnections) return undefined;
+    const source = this.#sources.at(-1);
+    if (source === undefined || open >= this.#maxConnections) return undefined;
     const connection = this.#connection(`${this.kind}:192.0.2.${1 + (this.#dials++ % 250)}`, TCP);
     connection.attach(events);
-    this.#source.accept(connection);
+    source.accept(connection);
     return connection;
   }
 
   /** @internal */
   listen(source: PortSource): void {
-    this.#source = source;
+    this.#sources.push(source);
     if (this.kind === 'serial') for (const cable of this.#connections) source.accept(cable);
   }
 
   /** @internal */
   unlisten(source: PortSource): void {
-    if (this.#source === source) this.#source = undefined;
+    this.#sources = this.#sources.filter(other => other !== source);
   }
 
   #plug(events: SocketEvents): DeviceSocket {
@@ -120,7 +122,7 @@ export class GatewayPort {
     const connection = new LinkConnection(this.#world, name, shape, {
       tap: (...traffic) => this.onTraffic(...traffic),
       said: (...traffic) => this.onSaid(...traffic),
-      answers: () => this.#source !== undefined,
+      answers: () => this.#sources.length > 0,
       gone: over => {
         if (!shape.raw) this.#connections.delete(over);
       },
