@@ -138,8 +138,8 @@ export const JOURNAL_DEFECTS: readonly Defect[] = [
       },
       {
         file: 'host/journal/journal.ts',
-        find: 'this.#segments.push(first);',
-        replace: 'if (!this.#segments.includes(first)) this.#segments.push(first);',
+        find: 'this.#segments.push(...leftOver, first);',
+        replace: 'if (!this.#segments.includes(first)) this.#segments.push(...leftOver, first);',
       },
     ],
     budget: 300,
