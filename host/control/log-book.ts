@@ -8,6 +8,8 @@ import type { Log, LogControl, LogFields, LogLine } from '../ports.js';
 type Level = LogLine['level'];
 
 const RANK: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+/** The event of lines that say who has told this process what: written whatever the level, also where that was what he told it. */
+export const AUDIT = 'control';
 const MAX_LINES = 500;
 /** Letters of a value: what is cut off is nothing that a person would read. */
 const MAX_VALUE_CHARS = 2000;
@@ -66,7 +68,7 @@ export class LogBook implements Log, LogControl {
   }
 
   #say(level: Level, event: string, fields: LogFields = {}): void {
-    if (RANK[level] < RANK[this.level]) return;
+    if (RANK[level] < RANK[this.level] && event !== AUDIT) return;
     const line: LogLine = { at: this.#options.now(), level, event, fields: this.#fit(fields) };
     this.#lines.push(line);
     if (this.#lines.length >= 2 * MAX_LINES) this.#lines = this.#lines.slice(-MAX_LINES);

@@ -11,6 +11,7 @@ import {
   type ControlRequest,
   type StreamRequest,
 } from './calls.js';
+import { AUDIT } from './log-book.js';
 
 /**
  * The answer to a call. Never rejects.
@@ -28,7 +29,7 @@ export async function perform(
     const handler = handlers[call] as (given: typeof args) => unknown;
     const value = await handler(args);
     // Who looks after a gateway wants to know later what others have told it.
-    if (ACCESS[call] === 'write') log.info('control', { call, what: Object.values(args).join(' '), peer });
+    if (ACCESS[call] === 'write') log.info(AUDIT, { call, what: Object.values(args).join(' '), peer });
     return { ok: true, value };
   } catch (error) {
     return failure(call, error, log);
