@@ -15,6 +15,7 @@ import { checkClock, checkNode, checkPrograms } from './doctor/machine.js';
 import { checkPanel } from './doctor/panel.js';
 import { checkRunning } from './doctor/running.js';
 import { askRunning, checkService, checkSight, serviceOf, userOf } from './doctor/service.js';
+import { exposedSecrets } from './exposed-secrets.js';
 import type { ToolMachine } from './flash/toolchain.js';
 import { machineOf } from './flash.js';
 import { type Output, printable, type Style, type Terminal } from './output.js';
@@ -61,7 +62,7 @@ async function checkGateway(
   const running = answer instanceof Fault ? undefined : answer;
   const user = userOf(service);
   await show([checkService(service, answer), ...checkSight(config, service)]);
-  await show([await checkKeyring(config, user)]);
+  await show([...(await checkSecrets(config, user)), await checkKeyring(config, user)]);
   await show(await checkData(config, user));
   await show(await checkLinks(config, user));
   await show(await checkPanel(config, user));
@@ -69,6 +70,12 @@ async function checkGateway(
   await show(await checkBackups(config, service !== undefined));
   await show(await checkCertificates(config));
   await show(await checkBrokers(config, running?.uplink?.state === 'online'));
+}
+
+async function checkSecrets(config: Config, user: string | undefined): Promise<Finding[]> {
+  const exposed = await exposedSecrets(config, user);
+  if (exposed === undefined) return [];
+  return [{ check: 'config', state: 'note', text: exposed.message, remedy: exposed.remedy }];
 }
 
 async function configFinding(options: ConfigOption): Promise<{ finding: Finding; value?: Config }> {

@@ -7,6 +7,7 @@ import { systemLog } from '../node/log.js';
 import { systemdNotifier } from '../node/notify.js';
 import { onStopSignal } from '../node/stop-signals.js';
 import { brokerAccessOf, type ConfigOption, configOf, withConfig } from './context.js';
+import { exposedSecrets } from './exposed-secrets.js';
 
 export function register(program: Command): void {
   const command = program.command('gateway').description('run the gateway in the foreground');
@@ -18,6 +19,8 @@ async function gateway(options: ConfigOption): Promise<void> {
   const access = config.uplink === undefined ? {} : await brokerAccessOf(config);
   const log = systemLog(config.log);
   if (access.password !== undefined) log.conceal(access.password);
+  const exposed = await exposedSecrets(config);
+  if (exposed !== undefined) log.warn(exposed.code, { error: exposed.message, remedy: exposed.remedy });
   const systemd = systemdNotifier(systemClock, log);
   const running = await startGateway(config, access, log, systemd?.watchdogMs);
   systemd?.ready(() => running.gateway.health());

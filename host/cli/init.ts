@@ -125,7 +125,7 @@ uplink:
   broker: mqtt://127.0.0.1:1883   # or mqtts://, ws://, wss://
   # protocol: 5                   # or 3.1.1
   # username: gateway             # for example
-  # passwordFile: mqtt-password   # for example, of mode 0600; better than password, which is taken too
+  # passwordFile: mqtt-password   # for example, of mode 0600; better than password, which is taken too: keep this file at 0600
   # ca: ca.pem                    # for example, with mqtts://; cert and key as well for a client certificate
   # keepAliveSeconds: 30
   # connectTimeoutMs: 10000

@@ -1,9 +1,9 @@
-/** The files that a configuration names, and putting other values into its text. */
+/** The files that a configuration names, the secrets that stand in it, and putting other values into its text. */
 import { resolve } from 'node:path';
 import { isMap, isScalar, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import type { Path } from './document.js';
-import { configSchema, isFile } from './schema.js';
+import { type Path, pathText } from './document.js';
+import { configSchema, isFile, isSecret } from './schema.js';
 import { scalarText } from './yaml-text.js';
 
 /** A setting whose value is the path of a file, relative to the configuration's directory. */
@@ -14,9 +14,17 @@ export interface NamedFile {
 }
 
 /** Where the configuration may name a file: all of them, but for the keyring and the data directory. */
-export const FILE_SETTINGS: readonly Path[] = filesIn(configSchema, []).filter(
+export const FILE_SETTINGS: readonly Path[] = settingsThat(isFile, configSchema, []).filter(
   path => path.length > 1 || (path[0] !== 'keyring' && path[0] !== 'data'),
 );
+
+const SECRET_SETTINGS = settingsThat(isSecret, configSchema, []);
+
+/** The settings, such as `uplink.password`, whose secrets stand in this configuration itself, which is valid. */
+export function secretsIn(text: string): string[] {
+  const document = parseDocument(text);
+  return SECRET_SETTINGS.filter(path => typeof document.getIn(path) === 'string').map(pathText);
+}
 
 /** The files that this configuration, which is valid, names. `directory`: where it lies. */
 export function namedFiles(text: string, directory: string): NamedFile[] {
@@ -68,10 +76,10 @@ interface Wrapped {
   };
 }
 
-function filesIn(schema: z.ZodType, path: Path): Path[] {
-  if (isFile(schema)) return [path];
+function settingsThat(are: (schema: z.ZodType) => boolean, schema: z.ZodType, path: Path): Path[] {
+  if (are(schema)) return [path];
   const { shape, innerType, in: input } = (schema as unknown as Wrapped).def;
   const within = innerType ?? input;
-  if (within !== undefined) return filesIn(within, path);
-  return Object.entries(shape ?? {}).flatMap(([key, value]) => filesIn(value, [...path, key]));
+  if (within !== undefined) return settingsThat(are, within, path);
+  return Object.entries(shape ?? {}).flatMap(([key, value]) => settingsThat(are, value, [...path, key]));
 }

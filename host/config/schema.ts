@@ -29,6 +29,11 @@ export const isFile = (schema: z.ZodType) => files.has(schema);
 const file = (example: string) =>
   text(`a path such as ${example}`, /^[^\0]{1,4096}$/).register(files, { example });
 
+/** Whatever holds a secret itself: the configuration is then a file to be kept from others. */
+const secrets = z.registry<object>();
+export const isSecret = (schema: z.ZodType) => secrets.has(schema);
+const secret = (what: string, pattern: RegExp) => text(what, pattern).register(secrets, {});
+
 export const LISTEN = /^(?:\[([0-9A-Fa-f:.]+(?:%[\w.]+)?)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/;
 const listen = (example: string) => {
   const error = `HOST:PORT such as ${example}`;
@@ -66,7 +71,7 @@ const access = {
     .default('5')
     .transform(value => (value === '3.1.1' ? '3.1.1' : '5')),
   username: text('a user name', /^[^\0]{1,1024}$/).optional(),
-  password: text('a text; put it in quotes when it looks like a number', /^[^\0]{1,1024}$/).optional(),
+  password: secret('a text; put it in quotes when it looks like a number', /^[^\0]{1,1024}$/).optional(),
   passwordFile: file('/etc/sovereign/mqtt-password').optional(),
   ca: file('/etc/sovereign/ca.pem').optional(),
   cert: file('/etc/sovereign/client.pem').optional(),
@@ -141,7 +146,7 @@ const panel = z.strictObject({
 
 const web = z.strictObject({
   listen: listen('127.0.0.1:8480'),
-  token: text('a text of 16 to 256 signs without spaces', /^[!-~]{16,256}$/).optional(),
+  token: secret('a text of 16 to 256 signs without spaces', /^[!-~]{16,256}$/).optional(),
   tokenFile: file('/etc/sovereign/web-token').optional(),
   cert: file('/etc/sovereign/web.pem').optional(),
   key: file('/etc/sovereign/web.key').optional(),

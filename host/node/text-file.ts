@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Fault, systemCode } from '../fault.js';
 
@@ -21,6 +21,7 @@ export type Confidence = 'public' | 'secret';
 
 /** Read or write, for those who are neither owner nor of the group. */
 const OF_OTHERS = 0o006;
+const ENTERED_BY_OTHERS = 0o001;
 
 /**
  * A text file of bounded size, UTF-8; first as systemd has handed it to us, if it has.
@@ -93,7 +94,33 @@ async function expectPrivate(handle: FileHandle, path: string): Promise<void> {
   if (!found.isFile() || (found.mode & OF_OTHERS) === 0) return;
   throw new Fault(
     'secret-readable',
-    `everybody on this machine may use the secret in ${path}: its mode is ${(found.mode & 0o777).toString(8).padStart(4, '0')}`,
+    `everybody on this machine may use the secret in ${path}: its mode is ${modeText(found.mode)}`,
     `chmod 600 ${path}, and change the secret if others may have seen it`,
   );
 }
+
+/** A file that everybody on the machine may use. */
+export interface ExposedFile {
+  /** As `chmod` takes it: `0644`. */
+  readonly mode: string;
+  /** We may change it. */
+  readonly ours: boolean;
+}
+
+/** Undefined for a file that others can't read or write, be it because of a folder above it; and for what is no file. */
+export async function exposedFile(path: string): Promise<ExposedFile | undefined> {
+  try {
+    const file = await realpath(path);
+    const found = await stat(file);
+    if (!found.isFile() || (found.mode & OF_OTHERS) === 0) return undefined;
+    for (let at = dirname(file); ; at = dirname(at)) {
+      if (((await stat(at)).mode & ENTERED_BY_OTHERS) === 0) return undefined;
+      if (at === dirname(at)) return { mode: modeText(found.mode), ours: mayChange(found.uid) };
+    }
+  } catch {
+    return undefined; // gone meanwhile, or in a folder that is closed to ourselves
+  }
+}
+
+const mayChange = (owner: number) => [0, owner].includes(process.getuid?.() ?? -1);
+const modeText = (mode: number) => (mode & 0o777).toString(8).padStart(4, '0');

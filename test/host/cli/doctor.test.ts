@@ -71,6 +71,30 @@ test('each thing that is wrong is named with its remedy', async t => {
   t.is(fault?.message, '4 things are missing or wrong');
 });
 
+test('a configuration with secrets in it is spoken of while everybody may read it, and only then', async t => {
+  const { directory, edit, run } = await setUp(t, NOWHERE);
+  const path = join(directory, 'config.yaml');
+  const exposed = async () =>
+    (await run('--json'))
+      .json()
+      .filter(({ check }) => check === 'config')
+      .slice(1);
+  chmodSync(directory, 0o755);
+  chmodSync(path, 0o644);
+  t.deepEqual(await exposed(), [], 'no secrets');
+  edit('# username: gateway', 'username: u\n  password: not-for-everybody');
+  edit('# tokenFile: web-token', 'token: 0123456789abcdef');
+  const [{ state, text, remedy }] = await exposed();
+  t.is(state, 'note');
+  t.is(text, `everybody on this machine may use uplink.password, web.token in ${path}: its mode is 0644`);
+  t.regex(String(remedy), new RegExp(`^chmod 600 ${path} .*uplink.passwordFile, web.tokenFile`));
+  chmodSync(path, 0o640);
+  t.deepEqual(await exposed(), [], 'a group shares it on purpose');
+  chmodSync(path, 0o644);
+  chmodSync(directory, 0o700);
+  t.deepEqual(await exposed(), [], 'nobody else gets there');
+});
+
 test('a configuration that is wrong or missing', async t => {
   const { run, edit, directory } = await setUp(t, NOWHERE);
   edit('site:', 'sitte:');

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -44,6 +44,20 @@ test('status 0 when done, 1 when it failed, 2 for wrong usage', async t => {
     ['nonsense'],
   ])
     t.is((await run(args, { cwd })).code, 2, args.join(' '));
+});
+
+test('a gateway whose configuration gives its secrets to everybody says so', async t => {
+  const cwd = await site(t);
+  chmodSync(cwd, 0o755);
+  rmSync(join(cwd, 'keyring.yaml')); // which ends it
+  const config = join(cwd, 'config.yaml');
+  const uplink = 'uplink: { broker: "mqtt://127.0.0.1:1", username: u, password: not-for-everybody }';
+  writeFileSync(config, `site: test\ngateway: gw\n${uplink}\n`, { mode: 0o600 });
+  t.notRegex((await run(['gateway'], { cwd })).errors, /config-readable/);
+  chmodSync(config, 0o644);
+  const { errors } = await run(['gateway'], { cwd });
+  t.regex(errors, /config-readable.*uplink\.password in .*config\.yaml: its mode is 0644.*chmod 600/);
+  t.notRegex(errors, /not-for-everybody/);
 });
 
 test('a gateway that cannot begin says why and ends, whatever it had opened by then', async t => {

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { Fault } from '../../../host/fault.js';
-import { readTextFile } from '../../../host/node/text-file.js';
+import { exposedFile, readTextFile } from '../../../host/node/text-file.js';
 
 // One variable for the whole process.
 test.serial('a file of a folder credentials comes from systemd if it has handed it over', async t => {
@@ -67,4 +67,31 @@ test('what is no file has no mode to look at; what is not there is told apart', 
   writeFileSync(path, 'secret');
   t.is(await text, 'secret');
   t.is(await readTextFile(`${path}.not`, 100, 'secret'), undefined);
+});
+
+test('a file is exposed to others by its mode, and by every folder above it', async t => {
+  const directory = await temporary(t);
+  const path = join(directory, 'config.yaml');
+  writeFileSync(path, 'x');
+  for (const folder of [0o755, 0o711, 0o701]) {
+    chmodSync(directory, folder);
+    for (const mode of [0o644, 0o604, 0o602]) {
+      chmodSync(path, mode);
+      t.deepEqual(await exposedFile(path), { mode: `0${mode.toString(8)}`, ours: true });
+    }
+    for (const mode of [0o600, 0o640, 0o660, 0o400]) {
+      chmodSync(path, mode);
+      t.is(await exposedFile(path), undefined);
+    }
+  }
+  chmodSync(path, 0o644);
+  for (const folder of [0o700, 0o750, 0o744]) {
+    chmodSync(directory, folder);
+    t.is(await exposedFile(path), undefined, `in a folder of mode ${folder.toString(8)}`);
+  }
+  chmodSync(directory, 0o755);
+  await symlink(path, `${path}.link`);
+  t.deepEqual(await exposedFile(`${path}.link`), { mode: '0644', ours: true }, 'it is the file that counts');
+  t.is(await exposedFile(directory), undefined);
+  t.is(await exposedFile(`${path}.not`), undefined);
 });
