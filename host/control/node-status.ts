@@ -24,6 +24,8 @@ export interface JournalFacts {
   readonly durableOffset: number;
   readonly segmentCount: number;
   readonly pendingBytes: number;
+  /** Found at open; to be published once the disk has secured it. */
+  readonly recovering: { readonly length: number };
   distance(from: number, to: number): number;
 }
 
@@ -102,7 +104,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
         ...(uplink.fault && { fault: uplink.fault.message }),
         cursor: uplink.cursor,
         head: uplink.head,
-        backlog: Math.max(0, journal.distance(uplink.cursor, uplink.head)),
+        backlog: Math.max(0, journal.distance(uplink.cursor, uplink.head)) + journal.recovering.length,
         drained: uplink.drained,
         paused: uplink.paused,
         inFlight: uplink.inFlight,

@@ -166,6 +166,7 @@ export interface UplinkStatus {
   readonly head: number;
   /** Readings and gaps that are still to be published, at most: some offsets hold neither. */
   readonly backlog: number;
+  /** Everything that the journal holds has been acknowledged, also what the disk has yet to secure after a start. */
   readonly drained: boolean;
   /** By `sovereign pause`, until `resume` or the gateway's next start. */
   readonly paused: boolean;

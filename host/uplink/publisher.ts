@@ -93,12 +93,17 @@ export class Publisher {
 
   get head(): number {
     const { cursor } = this;
-    return this.drained ? cursor : Math.max(this.#ports.head(), cursor);
+    return this.rests ? cursor : Math.max(this.#ports.head(), cursor);
   }
 
   /** Everything durable has been acknowledged. */
-  get drained(): boolean {
+  get rests(): boolean {
     return this.#messages.length === 0 && this.#lanes.empty;
+  }
+
+  /** … and nothing of the journal waits for the disk. */
+  get drained(): boolean {
+    return this.rests && this.#ports.recovering() === 0;
   }
 
   start(): void {
@@ -258,9 +263,10 @@ export class Publisher {
   /** At the end of the journal, passes what holds no entries, and has it said that a backlog is gone. */
   #settle(): void {
     this.#lanes.settle();
+    if (!this.rests) return;
+    this.#events.moved();
     if (!this.drained) return;
     this.#ports.flow.hurried = false;
-    this.#events.moved();
     this.#status.drained();
   }
 

@@ -50,6 +50,8 @@ export interface PublisherPorts {
   reader(from: number): UplinkReader;
   /** One more than the last durable offset. */
   readonly head: () => number;
+  /** Entries of the journal that can't be read yet: the disk refuses to secure them. */
+  readonly recovering: () => number;
   /** Outlives connections. */
   readonly times: TimeMap;
   readonly flow: Flow;

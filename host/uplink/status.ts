@@ -9,7 +9,7 @@ export interface GatewayStatus {
   readonly cursor: number;
   /** One more than the highest offset that was durable when this was said. */
   readonly head: number;
-  /** There was no backlog. */
+  /** There was no backlog: nothing waited for the broker, nor for a disk that has yet to secure what the start found. */
   readonly drained: boolean;
   /** It answers on its fetch topic. */
   readonly fetch?: boolean;

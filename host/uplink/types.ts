@@ -14,6 +14,8 @@ import type { GatewayStatus } from './status.js';
 export interface UplinkJournal {
   /** One more than the last offset that is durable. */
   readonly durableOffset: number;
+  /** Found at open and not durable yet, because the disk refuses: published once it is; absent: none. */
+  readonly recovering?: readonly Entry[];
   /** How many entries at most lie from one offset up to another; absent: as many as there are numbers. */
   distance?(from: number, to: number): number;
   onDurable(listener: (batch: readonly Entry[]) => void): void;
@@ -76,6 +78,7 @@ export interface UplinkState {
   readonly fault?: Fault;
   readonly cursor: number;
   readonly head: number;
+  /** Everything that the journal holds has been acknowledged, also what the disk has yet to secure. */
   readonly drained: boolean;
   /** Nothing is published until `resume`. */
   readonly paused: boolean;

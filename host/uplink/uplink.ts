@@ -89,7 +89,7 @@ export class Uplink {
     const head = publisher?.head ?? Math.max(this.#ports.journal.durableOffset, cursor);
     const drained = publisher?.drained ?? false;
     const certificateEndsAt = this.#session?.certificateEndsAt;
-    const seconds = drained ? 0 : this.#drain.secondsFor(this.#distance(cursor, head));
+    const seconds = drained ? 0 : this.#drain.secondsFor(this.#distance(cursor, head) + this.#recovering);
     return {
       name: this.#name,
       broker: brokerName(this.#options.broker.url),
@@ -114,7 +114,7 @@ export class Uplink {
 
   /** Goes on while there is a broker to be reached or something to be published. */
   get pulse(): Pulse {
-    const resting = this.#name === 'online' && (this.#publisher?.drained === true || this.#flow.paused);
+    const resting = this.#name === 'online' && (this.#publisher?.rests === true || this.#flow.paused);
     const over = this.#name === 'idle' || this.#name === 'closed';
     return { turns: this.#turns + this.#published, busy: !resting && !over };
   }
@@ -130,7 +130,11 @@ export class Uplink {
   /** Readings and gaps that are still to be published, at most: some offsets hold neither. */
   get backlog(): number {
     const { head, cursor } = this.state;
-    return this.#distance(cursor, head);
+    return this.#distance(cursor, head) + this.#recovering;
+  }
+
+  get #recovering(): number {
+    return this.#ports.journal.recovering?.length ?? 0;
   }
 
   #distance(cursor: number, head: number): number {
@@ -229,6 +233,7 @@ export class Uplink {
         place: this.#place,
         reader,
         head: () => journal.durableOffset,
+        recovering: () => this.#recovering,
         times: this.#times,
         flow: this.#flow,
         fetch: new Beside(fetch, companion),
