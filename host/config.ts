@@ -135,6 +135,8 @@ export interface MetricsConfig {
   readonly listen: ListenAddress;
   /** Told one by one. */
   readonly maxDevices: number;
+  /** As for the page; beyond loopback, none of them: whatever name it is asked by. */
+  readonly names: readonly string[];
 }
 
 /** The page. */

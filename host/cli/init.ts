@@ -175,6 +175,7 @@ web:
 # reaches the address can read it.
 metrics:
   listen: 127.0.0.1:9090
+  # names: [gateway.lan]          # for example: what it is asked for by, beside addresses, localhost and the host's name
   # maxDevices: 1000              # told one by one; the totals are of all
 
 # log:

@@ -118,9 +118,16 @@ const quarantine = z.strictObject({
   reserveBytes: whole(0, 1024 * GiB, ' bytes').default(64 * MiB),
 });
 
+const hostNames = () =>
+  z
+    .array(text('a host name such as gateway.lan', /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/))
+    .max(16, { error: 'at most 16 names' })
+    .default([]);
+
 const metrics = z.strictObject({
   listen: listen('127.0.0.1:9090'),
   maxDevices: whole(0, 4096, ' devices').default(1000),
+  names: hostNames(),
 });
 
 /** One or more levels of an MQTT topic. */
@@ -151,10 +158,7 @@ const web = z.strictObject({
   cert: file('/etc/sovereign/web.pem').optional(),
   key: file('/etc/sovereign/web.key').optional(),
   insecure: flag().default(false),
-  names: z
-    .array(text('a host name such as gateway.lan', /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/))
-    .max(16, { error: 'at most 16 names' })
-    .default([]),
+  names: hostNames(),
 });
 
 const levels = ['debug', 'info', 'warn', 'error'] as const;

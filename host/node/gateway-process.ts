@@ -16,8 +16,8 @@ import { nodeDigest } from './digest.js';
 import { diskWrites, WriteMeter } from './disk-writes.js';
 import { withFreshAccess } from './fresh-access.js';
 import { NodeGpio } from './gpio.js';
-import { HttpListener } from './http.js';
 import { lockDirectory } from './lock.js';
+import { openMetrics } from './metrics.js';
 import { MqttLinkSource } from './mqtt-link.js';
 import { openPage } from './page.js';
 import { privateFiles } from './private-files.js';
@@ -34,9 +34,6 @@ export interface GatewayProcess {
   readonly tcpPort: number;
   stop(): Promise<void>;
 }
-
-/** Those who scrape are few, and what each leaves unread may be megabytes. */
-const METRICS_CONNECTIONS = 8;
 
 /**
  * @param hangMs what a write to the disk may take before the gateway counts as hanging
@@ -116,10 +113,7 @@ export async function startGateway(
         ...(mqtt && { mqtt }),
         ...(sdk && { sdk }),
         ...(config.metrics && {
-          metrics: new HttpListener(
-            { ...config.metrics.listen, setting: 'metrics.listen', maxConnections: METRICS_CONNECTIONS },
-            log,
-          ),
+          metrics: openMetrics(config.metrics, log),
         }),
         ...(web && { web }),
         ...(config.panel && { panel: panelPorts(config, config.panel.chip, keyring) }),

@@ -12,7 +12,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { userInfo } from 'node:os';
+import { hostname, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemCode } from '../fault.js';
 import { blockName } from './disk-writes.js';
@@ -166,6 +166,12 @@ export function userName(): string {
   } catch {
     return String(process.getuid?.() ?? '');
   }
+}
+
+/** What this machine is called in its network, where nobody has called it otherwise. */
+export function hostNames(): string[] {
+  const name = hostname();
+  return [name, `${name}.local`];
 }
 
 export const nodeVersion = process.versions.node;

@@ -1,6 +1,5 @@
 /** What the page needs of this machine: its files, its token, its certificate, its names, and a listener. */
 import { access } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WebConfig } from '../config.js';
@@ -10,6 +9,7 @@ import { ASSETS, type AssetFile, type AssetFiles } from '../web/assets.js';
 import type { HttpSource } from '../web/ports.js';
 import type { WebOptions } from '../web/server.js';
 import { HttpListener, type HttpOptions } from './http.js';
+import { hostNames } from './machine.js';
 import { readBytesFile, readTextFile } from './text-file.js';
 
 const MAX_SECRET_BYTES = 256 * 1024;
@@ -31,14 +31,13 @@ export async function openPage(web: WebConfig, log: Log): Promise<Page> {
     setting: 'web.listen',
     ...(cert !== undefined && key !== undefined && { tls: { cert, key } }),
   };
-  const name = hostname();
   return {
     source: new HttpListener(options, log),
     files: await assetFiles(),
     options: {
       ...(token !== undefined && { token }),
       guarded: web.guarded,
-      names: [name, `${name}.local`, ...web.names],
+      names: [...hostNames(), ...web.names],
     },
   };
 }

@@ -8,7 +8,8 @@
  * - A token is compared in a time that tells nothing about it.
  */
 import { type Digest, equalBytes } from '../../firmware/seal/index.js';
-import type { HttpRequest } from './ports.js';
+import { refusal } from './assets.js';
+import type { HttpRequest, HttpResponse, HttpSource } from './ports.js';
 
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/;
 const ADDRESS = /^(\[.*\]|\d{1,3}(\.\d{1,3}){3})$/;
@@ -35,6 +36,30 @@ export class Guard {
     if (!/^https?:\/\//.test(origin) || !URL.canParse(origin)) return false;
     return this.isOurs(request) && new URL(origin).host === request.host;
   }
+}
+
+/** What is said to a request that does not mean this machine. `setting`: where its names stand. */
+export function strangeName({ host }: HttpRequest, setting: string): HttpResponse {
+  const name = JSON.stringify(host.slice(0, 200));
+  return refusal(
+    421,
+    `this gateway is not known as ${name}: ask for it by its address, or add the name to ${setting} in its configuration`,
+  );
+}
+
+/** Lets through what means this machine. */
+export function guardedSource(source: HttpSource, guard: Guard, setting: string): HttpSource {
+  return {
+    get port() {
+      return source.port;
+    },
+    start: handler =>
+      source.start({
+        request: request =>
+          guard.isOurs(request) ? handler.request(request) : strangeName(request, setting),
+      }),
+    stop: () => source.stop(),
+  };
 }
 
 const DIGEST_BYTES = 32;

@@ -4,7 +4,7 @@ import type { ControlHandlers } from '../control/calls.js';
 import type { Clock, Log } from '../ports.js';
 import { type AssetFiles, Assets, refusal } from './assets.js';
 import { FleetFeed } from './fleet.js';
-import { Guard, TokenCheck } from './guard.js';
+import { Guard, strangeName, TokenCheck } from './guard.js';
 import type { Hello } from './messages.js';
 import { PatientSource } from './patient-source.js';
 import type { HttpHandler, HttpRequest, HttpResponse, HttpSource, MessageSocket } from './ports.js';
@@ -28,6 +28,7 @@ export interface WebOptions {
   readonly names: readonly string[];
 }
 
+const NAMES = 'web.names';
 const SOCKET_PATH = '/socket';
 /**
  * Pages that have not given the token yet where it is needed to see anything. One more takes the place of the one that has
@@ -84,12 +85,12 @@ class Pages implements HttpHandler {
   }
 
   request(request: HttpRequest): HttpResponse {
-    return this.#guard.isOurs(request) ? this.#assets.answer(request) : this.#strangeName(request);
+    return this.#guard.isOurs(request) ? this.#assets.answer(request) : strangeName(request, NAMES);
   }
 
   upgrade(request: HttpRequest): HttpResponse | ((socket: MessageSocket) => Viewer) {
     if (request.path !== SOCKET_PATH) return refusal(404, `the WebSocket is at ${SOCKET_PATH}`);
-    if (!this.#guard.isOurs(request)) return this.#strangeName(request);
+    if (!this.#guard.isOurs(request)) return strangeName(request, NAMES);
     if (!this.#guard.isOurPage(request)) {
       const origin = (request.header('origin') ?? '').slice(0, 200);
       this.#foreign.tell({ peer: request.peer, origin });
@@ -102,13 +103,5 @@ class Pages implements HttpHandler {
       this.#viewers.add(viewer);
       return viewer;
     };
-  }
-
-  #strangeName(request: HttpRequest): HttpResponse {
-    const name = request.host.slice(0, 200);
-    return refusal(
-      421,
-      `this gateway is not known as ${JSON.stringify(name)}: ask for it by its address, or add the name to web.names in its configuration`,
-    );
   }
 }

@@ -21,6 +21,7 @@ test('metrics are off unless asked for, and on loopback when they are', t => {
   t.deepEqual(parseConfig(`${MINIMAL}metrics: {}`, '/c/config.yaml').metrics, {
     listen: { host: '127.0.0.1', port: 9090 },
     maxDevices: 1000,
+    names: [],
   });
 });
 
