@@ -8,7 +8,7 @@ import type { NamedSourceSettings } from '../firmware/seal/index.js';
 import { conflicts } from './config/conflicts.js';
 import { settingsList } from './config/devices.js';
 import { type Problem, pathText, problemsFault, readDocument } from './config/document.js';
-import { DEFAULT_PREFIX, type HomeAssistantConfig, type PanelConfig } from './config/panel.js';
+import type { HomeAssistantConfig, PanelConfig } from './config/panel.js';
 import { type ConfigDocument, configSchema, LISTEN } from './config/schema.js';
 import { isLoopback } from './config/web.js';
 
@@ -205,7 +205,7 @@ function assemble(document: ConfigDocument, file: string): Config {
     quarantine: document.quarantine,
     ...(metrics && { metrics: { ...metrics, listen: address(metrics.listen) } }),
     ...(web && { web: webConfig(web, absolute) }),
-    ...(homeAssistant !== undefined && { homeAssistant: homeAssistant ?? { prefix: DEFAULT_PREFIX } }),
+    ...(homeAssistant && { homeAssistant }),
     ...(panel && { panel }),
     devices: new Map(
       Object.entries(document.devices).map(([device, { sources }]) => [device, settingsList(sources)]),

@@ -71,7 +71,7 @@ export function readDocument<T>(text: string, schema: z.ZodType<T>, options: Doc
 
   let raw: unknown;
   try {
-    raw = document.toJS({ maxAliasCount: 100 }) ?? {};
+    raw = filled(document.toJS({ maxAliasCount: 100 }), schema);
   } catch (error) {
     problems.push({ line: 1, text: yamlMessage(error) });
     return { raw: undefined, problems: byLine(problems), lineOf };
@@ -167,24 +167,42 @@ function expectation(issue: z.core.$ZodIssue): string {
 
 const secretKey = (path: Path) => ['password', 'token', 'key', 'chain', 'down'].includes(String(path.at(-1)));
 
+/**
+ * A section with nothing in it, such as `web:` alone, or one whose lines are all commented out, is there with its defaults;
+ * what it can't do without is then missing, by name.
+ */
+function filled(value: unknown, schema: unknown): unknown {
+  const { shape, element, valueType } = unwrap(schema);
+  if (value === null) return shape || valueType ? {} : element ? [] : null;
+  if (Array.isArray(value)) return element ? value.map(item => filled(item, element)) : value;
+  if (typeof value !== 'object') return value;
+  const map = value as Record<string, unknown>;
+  for (const key of Object.keys(map)) {
+    const inner = shape === undefined ? valueType : Object.hasOwn(shape, key) ? shape[key] : undefined;
+    if (inner !== undefined) map[key] = filled(map[key], inner);
+  }
+  return map;
+}
+
 /** The keys that a schema knows at a path. */
 function keysAt(schema: unknown, path: Path): string[] {
   let at = unwrap(schema);
-  for (const step of path) {
-    const definition = at as
-      | { shape?: Record<string, unknown>; element?: unknown; valueType?: unknown }
-      | undefined;
-    at = unwrap(
-      typeof step === 'number' ? definition?.element : (definition?.shape?.[step] ?? definition?.valueType),
-    );
-  }
-  return Object.keys((at as { shape?: object } | undefined)?.shape ?? {});
+  for (const step of path)
+    at = unwrap(typeof step === 'number' ? at.element : (at.shape?.[step] ?? at.valueType));
+  return Object.keys(at.shape ?? {});
 }
 
-function unwrap(schema: unknown): unknown {
+/** What a map, a list or a record has in it. */
+interface Container {
+  readonly shape?: Readonly<Record<string, unknown>>;
+  readonly element?: unknown;
+  readonly valueType?: unknown;
+}
+
+function unwrap(schema: unknown): Container {
   let at = schema as { def?: { innerType?: unknown } } | undefined;
   while (at?.def?.innerType !== undefined) at = at.def.innerType as typeof at;
-  return at;
+  return (at ?? {}) as Container;
 }
 
 const keyText = (key: unknown) => (isScalar(key) ? String(key.value) : String(key));

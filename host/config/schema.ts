@@ -197,8 +197,7 @@ export const configSchema = z.strictObject({
   quarantine: quarantine.prefault({}),
   metrics: metrics.optional(),
   web: web.optional(),
-  // The bare word says enough.
-  homeAssistant: homeAssistant.nullable().optional(),
+  homeAssistant: homeAssistant.optional(),
   panel: panel.optional(),
   devices: devices.default({}),
   log: z

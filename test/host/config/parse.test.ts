@@ -25,6 +25,35 @@ test('metrics are off unless asked for, and on loopback when they are', t => {
   });
 });
 
+test('a section with nothing in it is there with its defaults; what it needs is missing by name', t => {
+  for (const section of ['journal', 'quarantine', 'metrics', 'web', 'panel', 'devices', 'log', 'links'])
+    t.deepEqual(
+      parseConfig(`${MINIMAL}${section}:\n`, FILE),
+      parseConfig(`${MINIMAL}${section}: {}\n`, FILE),
+      section,
+    );
+  const links = parseConfig(
+    `${MINIMAL}links:\n  serial:\n  tcp:\n  # listen: 0.0.0.0:7683\n  sdk: ~\n`,
+    FILE,
+  ).links;
+  t.deepEqual(links, parseConfig(`${MINIMAL}links: { tcp: {}, sdk: {} }`, FILE).links);
+  t.is(links.tcp?.listen.port, 7683);
+  t.deepEqual(problems(`${MINIMAL}uplink:\n`), [
+    `${FILE}:3: uplink.broker: is missing; expected a URL such as mqtt://127.0.0.1:1883, or one with mqtts://, ws:// or wss://`,
+  ]);
+  t.deepEqual(problems(`${MINIMAL}links:\n  serial:\n    -\n`), [
+    `${FILE}:5: links.serial[0].port: is missing; expected a device such as /dev/ttyACM0 or /dev/serial/by-id/…`,
+  ]);
+  // What is no section has no defaults of its own: whoever left out the value meant one.
+  t.regex(
+    problems(`${MINIMAL}web: { token: }\nlog: { level: }\n`).join(),
+    /web\.token: .*got something else/,
+  );
+  t.deepEqual(problems(`${MINIMAL}web:\nmetrics: { listen: "127.0.0.1:8480" }\n`), [
+    `${FILE}:4: metrics.listen: must differ from web.listen; give each listener a port of its own`,
+  ]);
+});
+
 test('a minimal file gets the defaults, with paths relative to it', t => {
   const config = parseConfig(MINIMAL, FILE);
   t.is(config.file, FILE);
@@ -146,7 +175,7 @@ const single: Record<string, [text: string, line: number, pattern: RegExp]> = {
   'a fraction': [`${MINIMAL}uplink: { broker: mqtt://a, window: 1.5 }`, 3, /uplink\.window: .*got 1\.5/],
   infinity: [`${MINIMAL}journal: { retainBytes: .inf }`, 3, /retainBytes: .*got Infinity/],
   'a port too high': [`${MINIMAL}links: { tcp: { listen: 'a:70000' } }`, 3, /HOST:PORT/],
-  'an empty section': [`${MINIMAL}uplink:\n`, 3, /^uplink: expected a map of keys, got an empty value/],
+  'a section that is a list': [`${MINIMAL}uplink: []\n`, 3, /^uplink: expected a map of keys, got a list/],
   'a protocol of no broker': [
     `${MINIMAL}uplink: { broker: mqtt://a, protocol: 4 }`,
     3,
