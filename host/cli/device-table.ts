@@ -30,6 +30,14 @@ export async function deviceTable(
   );
 }
 
+/** Says how many more there are than are listed. */
+export async function unlistedNote(listed: number, deviceCount: number, output: Output): Promise<void> {
+  if (deviceCount > listed)
+    await output.note(
+      `${deviceCount - listed} more are not listed: those heard longest ago, and not silent; sovereign devices NAME shows each`,
+    );
+}
+
 /** Devices that have not taken the settings that are meant for them. */
 export async function settingsNotes(devices: readonly DeviceStatus[], output: Output): Promise<void> {
   for (const { id, name, settings } of devices) {

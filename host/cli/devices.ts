@@ -5,7 +5,7 @@ import { deviceState } from '../control/device-state.js';
 import { agoText } from '../texts.js';
 import { ask } from './ask.js';
 import { type ConfigOption, type JsonOption, outputOf, withConfig, withJson } from './context.js';
-import { deviceTable, settingsNotes } from './device-table.js';
+import { deviceTable, settingsNotes, unlistedNote } from './device-table.js';
 import { type Output, printable, type Terminal } from './output.js';
 
 export function register(program: Command, terminal?: Terminal): void {
@@ -19,13 +19,14 @@ export function register(program: Command, terminal?: Terminal): void {
 }
 
 async function all(options: ConfigOption, output: Output): Promise<void> {
-  const { devices } = await ask(options, 'devices', {});
+  const { devices, deviceCount } = await ask(options, 'devices', {});
   if (output.json) {
     for (const device of devices) await output.object(device);
-    return;
+    return unlistedNote(devices.length, deviceCount, output);
   }
   const { clock } = await ask(options, 'status', {});
   await deviceTable(devices, clock.at, output);
+  await unlistedNote(devices.length, deviceCount, output);
   await settingsNotes(devices, output);
 }
 

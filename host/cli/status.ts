@@ -4,7 +4,7 @@ import type { FetchStatus, JournalStatus, NodeStatus, UplinkStatus } from '../co
 import { bytesText, durationText } from '../texts.js';
 import { ask } from './ask.js';
 import { type ConfigOption, type JsonOption, outputOf, withConfig, withJson } from './context.js';
-import { deviceTable, settingsNotes } from './device-table.js';
+import { deviceTable, settingsNotes, unlistedNote } from './device-table.js';
 import { type Output, printable, type Style, type Terminal } from './output.js';
 import { backlogText } from './uplink-answer.js';
 
@@ -74,8 +74,7 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
   await field('links', `${status.linkCount} open`);
   await output.line('');
   await deviceTable(status.devices, clock.at, output);
-  if (status.deviceCount > status.devices.length)
-    await output.note(`${status.deviceCount - status.devices.length} more: those heard longest ago`);
+  await unlistedNote(status.devices.length, status.deviceCount, output);
   await settingsNotes(status.devices, output);
 }
 

@@ -18,7 +18,11 @@ type Nothing = Readonly<Record<never, never>>;
 /** Every call with what it takes and what it returns. */
 export interface ControlCalls {
   status: { args: Nothing; value: NodeStatus };
-  devices: { args: Nothing; value: { readonly devices: readonly DeviceDetail[] } };
+  devices: {
+    args: Nothing;
+    /** At most `MAX_DEVICES` of `deviceCount`, as in the status. */
+    value: { readonly devices: readonly DeviceDetail[]; readonly deviceCount: number };
+  };
   /** `device`: its id or its name. */
   device: { args: { readonly device: string }; value: DeviceDetail };
   /** Publishes the backlog now: no waiting for the next attempt to connect, no `replayPerSecond` until it is drained. */

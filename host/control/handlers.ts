@@ -61,7 +61,10 @@ export function controlHandlers(parts: HandlerParts): ControlHandlers {
 
   return {
     status: () => parts.status(),
-    devices: () => ({ devices: deviceStatuses(intake.status().devices, journal.positions).map(detail) }),
+    devices: () => {
+      const { devices } = intake.status();
+      return { devices: deviceStatuses(devices, journal.positions).map(detail), deviceCount: devices.length };
+    },
     device: ({ device }) => {
       const id = idOf(device);
       const [known] = deviceStatuses(

@@ -122,13 +122,19 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
   };
 }
 
-/** Those heard last first, at most `MAX_DEVICES`. */
+/**
+ * At most `MAX_DEVICES`, and wherever fewer are shown it is these first: what is silent or has a twin, since those heard longest
+ * ago are what somebody looks for, and then those heard last.
+ */
 export function deviceStatuses(
   devices: IntakeFacts['devices'],
   positions: ReadonlyMap<string, DevicePosition>,
 ): DeviceStatus[] {
-  const lastHeardFirst = [...devices].sort((a, b) => (b.heardAt ?? 0) - (a.heardAt ?? 0));
-  return lastHeardFirst.slice(0, MAX_DEVICES).map(device => {
+  const concerns = ({ silent, counts }: (typeof devices)[number]) => Number(silent || (counts.fork ?? 0) > 0);
+  const sorted = [...devices].sort(
+    (a, b) => concerns(b) - concerns(a) || (b.heardAt ?? 0) - (a.heardAt ?? 0),
+  );
+  return sorted.slice(0, MAX_DEVICES).map(device => {
     const position = positions.get(device.id);
     return {
       ...device,

@@ -1,5 +1,5 @@
 /**
- * The status as it stands retained at the broker. There it has to be short, so devices that were heard longest ago are left out,
+ * The status as it stands retained at the broker. There it has to be short, so the last of the devices are left out,
  * and links; `deviceCount` and `linkCount` tell how many there are. And it has to be cheap: it is made anew once in a while,
  * however often the broker is told how far the journal has got.
  */

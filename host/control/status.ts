@@ -24,7 +24,7 @@ export interface NodeStatus {
   readonly links: readonly LinkStatus[];
   /** How many are open. */
   readonly linkCount: number;
-  /** At most `MAX_DEVICES`, those heard last first. */
+  /** At most `MAX_DEVICES`: those that are silent or have a twin, then those heard last. */
   readonly devices: readonly DeviceStatus[];
   /** How many are known, by the keyring or by the journal. */
   readonly deviceCount: number;

@@ -27,7 +27,7 @@ export function deviceFamilies(maxDevices: number): readonly Family[] {
   return [
     {
       name: 'sovereign_devices',
-      help: 'Devices by state: online (has a session), heard (has none, being a sensor of sovereign-sdk), silent (not heard for longer than devices ever are), removed (no longer in the keyring), offline (the rest); unlisted: beyond what a status lists, those heard longest ago.',
+      help: 'Devices by state: online (has a session), heard (has none, being a sensor of sovereign-sdk), silent (not heard for longer than devices ever are), removed (no longer in the keyring), offline (the rest); unlisted: beyond what a status lists, heard longest ago and not silent.',
       type: 'gauge',
       labels: ['state'],
       samples: byState,

@@ -70,7 +70,7 @@ function checkSerialLinks({ links: { serial } }: Config, { links, linkCount }: N
     }));
 }
 
-function checkDevices({ devices, keyring, uptimeMs, clock }: NodeStatus): Finding[] {
+function checkDevices({ devices, deviceCount, keyring, uptimeMs, clock }: NodeStatus): Finding[] {
   const check = 'devices';
   const silent = devices.filter(({ name, silent }) => silent && name !== undefined);
   const findings: Finding[] = [];
@@ -98,6 +98,13 @@ function checkDevices({ devices, keyring, uptimeMs, clock }: NodeStatus): Findin
       text: `two different readings with one number: ${names(forked)}`,
       remedy:
         'their keys are on two boards or in wrong hands: sovereign device remove, then provision the board anew',
+    });
+  if (deviceCount > devices.length)
+    findings.push({
+      check,
+      state: 'note',
+      text: `${deviceCount - devices.length} of ${deviceCount} are not looked at: heard longest ago, and not silent`,
+      remedy: 'sovereign devices NAME tells of each',
     });
   const heard = devices.some(({ heardAt }) => heardAt !== undefined);
   if (keyring.devices > 0 && !heard && uptimeMs > HEARD_MS)

@@ -56,6 +56,10 @@ const cases: Record<string, [Partial<NodeStatus>, RegExp]> = {
     /^wrong keyring: the gateway goes on with the keys from before: line 3$/,
   ],
   'a serial port that is not open': [{ links: [], linkCount: 0 }, /^wrong serial: .* \/dev\/ttyACM0 open$/],
+  'more devices than are listed': [
+    { devices: [device({ name: 'probe' })], deviceCount: 905 },
+    /^note devices: 904 of 905 are not looked at: heard longest ago, and not silent$/,
+  ],
   'a silent device': [
     { devices: [device({ silent: true, name: 'probe' })] },
     /^note devices: silent: probe for 2 h$/,

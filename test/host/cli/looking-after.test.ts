@@ -79,7 +79,7 @@ function harmless(t: ExecutionContext, text: string): void {
 
 test('devices: a table, one with all about it, and objects', async t => {
   const run = await gatewayWith(t, {
-    devices: () => ({ devices: [hostile] }),
+    devices: () => ({ devices: [hostile], deviceCount: 1 }),
     device: ({ device }) => {
       if (device === 'aa') return hostile;
       throw new Fault('device-unknown', `no device is called ${device}`, 'sovereign devices lists them');
@@ -96,6 +96,15 @@ test('devices: a table, one with all about it, and objects', async t => {
   t.deepEqual((await run(devices, 'devices', '--json')).json(), [JSON.parse(JSON.stringify(hostile))]);
   t.like((await run(devices, 'devices', 'aa', '--json')).json(), [{ id: '00000000000000aa' }]);
   t.is((await run(devices, 'devices', 'nobody')).fault?.code, 'device-unknown');
+});
+
+test('devices that are not listed are told of, beside a table and beside objects', async t => {
+  const run = await gatewayWith(t, { devices: () => ({ devices: [hostile], deviceCount: 905 }) });
+  for (const more of [[], ['--json']]) {
+    const { lines, err } = await run(devices, 'devices', ...more);
+    t.is(lines.length, more.length === 0 ? 2 : 1);
+    t.regex(err, /904 more are not listed: those heard longest ago, and not silent/);
+  }
 });
 
 test('quarantine: what is kept, one with its bytes, and the release of all of a kind, oldest first', async t => {

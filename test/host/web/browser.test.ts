@@ -128,6 +128,17 @@ test.serial(
   },
 );
 
+test.serial('devices that are not listed are counted, and spoken of', async t => {
+  const standIn = fleet(5);
+  standIn.unlisted = 904;
+  const seen = await visited(t, standIn);
+  if (seen === undefined) return;
+  const { visit } = seen;
+  await visit.says('.tile', /Devices\s*909/);
+  await visit.says('main', /5 of 909, of which 904 are not listed: heard longest ago, and not silent/);
+  visit.judge();
+});
+
 test.serial('names and texts of an attacker are shown as they are, and are never markup', async t => {
   const evil = '<img src=x onerror=alert(1)>';
   const standIn = fleet();

@@ -24,6 +24,8 @@ export const TOKEN = 'correct-horse-battery';
 
 export class StandIn {
   devices: Mutable<DeviceDetail>[] = [];
+  /** Further devices, which are not listed. */
+  unlisted = 0;
   status: Mutable<NodeStatus> = {
     ...emptyStatus,
     uplink: {
@@ -138,9 +140,9 @@ export class StandIn {
       status: () => ({
         ...this.status,
         clock: { at: Date.now(), synchronised: true },
-        deviceCount: this.devices.length,
+        deviceCount: this.devices.length + this.unlisted,
       }),
-      devices: () => ({ devices: this.devices }),
+      devices: () => ({ devices: this.devices, deviceCount: this.devices.length + this.unlisted }),
       pause: () => pause(true),
       resume: () => pause(false),
       backlog: () => this.backlog,

@@ -159,7 +159,13 @@ export class FleetView implements View {
     setText(this.#more, `Show ${countText(Math.min(rest, 4 * ROWS))} more of ${countText(found.length)}`);
     setText(
       this.#count,
-      found.length === devices.size ? '' : `${countText(found.length)} of ${countText(devices.size)}`,
+      found.length === status.deviceCount
+        ? ''
+        : `${countText(found.length)} of ${countText(status.deviceCount)}${
+            status.deviceCount > devices.size
+              ? `, of which ${countText(status.deviceCount - devices.size)} are not listed: heard longest ago, and not silent`
+              : ''
+          }`,
     );
     show(this.#empty, found.length === 0);
     setText(
@@ -185,7 +191,7 @@ export class FleetView implements View {
     const { devices: tile, gaps, refused, uplink, journal } = this.#tiles;
     tile.set(
       silent > 0 ? 'bad' : devices.length > 0 ? 'ok' : 'off',
-      countText(devices.length),
+      countText(status.deviceCount),
       silent > 0 ? `${countText(online)} online, ${countText(silent)} silent` : `${countText(online)} online`,
     );
     const missing = sum(device => device.gaps);
