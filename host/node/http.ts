@@ -2,8 +2,9 @@
  * The listener of the page and of the metrics: requests here, WebSockets in web-sockets.ts. Whatever a client sends, or does not
  * send or read, costs at most its own connection and what the limits below allow.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type ServerOptions } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Fault } from '../fault.js';
 import type { Log } from '../ports.js';
@@ -35,6 +36,8 @@ export class HttpListener implements HttpSource {
   readonly #options: HttpOptions;
   readonly #log: Log;
   readonly #sockets: WebSockets;
+  /** Sockets that the server has given away, and that are no WebSockets. */
+  readonly #given = new Set<Duplex>();
   #server: Server | undefined;
 
   constructor(options: HttpOptions, log: Log) {
@@ -61,7 +64,10 @@ export class HttpListener implements HttpSource {
     server.setTimeout(this.#requestMs, socket => socket.destroy());
     server.on('request', (request, response) => void this.#answer(handler, request, response));
     if (handler.upgrade)
-      server.on('upgrade', (request, socket, head) => this.#upgrade(handler, request, socket, head));
+      server.on('upgrade', (request, socket, head) => {
+        if (wantsWebSocket(request)) this.#upgrade(handler, request, socket, head);
+        else void this.#answer(handler, request, this.#lastResponse(request, socket));
+      });
     await new Promise<void>((resolve, reject) => {
       const failed = (error: Error) => reject(listenFault({ host, port, setting }, error));
       server.once('error', failed);
@@ -82,6 +88,7 @@ export class HttpListener implements HttpSource {
     this.#server = undefined;
     const closed = new Promise<void>(resolve => server.close(() => resolve()));
     this.#sockets.stop();
+    for (const socket of this.#given) socket.destroy();
     server.closeAllConnections();
     await closed;
   }
@@ -131,6 +138,24 @@ export class HttpListener implements HttpSource {
     }
   }
 
+  /**
+   * An upgrade that is not known here, such as h2c, is passed over (RFC 9110, section 7.8). The server has given the socket
+   * away with it, so nothing else is read there: this is the last answer on the connection.
+   */
+  #lastResponse(request: IncomingMessage, socket: Duplex): ServerResponse {
+    socket.on('error', () => {}); // `close` follows
+    socket.on('close', () => this.#given.delete(socket));
+    this.#given.add(socket);
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    response.on('finish', () => {
+      socket.end();
+      socket.resume(); // until the peer has closed it too, or the time is up
+    });
+    return response;
+  }
+
   #upgrade(handler: HttpHandler, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => {}); // `close` follows
     const verdict = this.#sockets.full ? plain(503, 'too many connections') : this.#verdict(handler, request);
@@ -158,6 +183,8 @@ function asked(request: IncomingMessage): HttpRequest {
     header: name => request.headers[name]?.toString(),
   };
 }
+
+const wantsWebSocket = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket';
 
 function bringsBody({ headers }: IncomingMessage): boolean {
   return (

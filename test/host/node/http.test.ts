@@ -53,6 +53,38 @@ async function raw(t: ExecutionContext, port: number, text: string): Promise<str
   return told;
 }
 
+const H2C =
+  'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n';
+
+test('an upgrade that is not known is passed over: curl --http2 gets the page', async t => {
+  const { port } = await listening(t, echo);
+  const ask = (head: string, more: string) => raw(t, port, `${head} HTTP/1.1\r\nHost: gw\r\n${more}\r\n`);
+  const answered = await ask('GET /', H2C);
+  t.regex(answered, /^HTTP\/1\.1 200 OK\r\n/);
+  t.regex(answered, /\r\nConnection: close\r\n\r\nGET \/ gw 127\.0\.0\.1$/);
+  t.regex(await ask('HEAD /', H2C), /^HTTP\/1\.1 200 [\s\S]*Content-Length: \d+\r\n[\s\S]*\r\n\r\n$/);
+  t.regex(await ask('GET /', 'Connection: upgrade\r\nUpgrade: TLS/1.0\r\n'), /^HTTP\/1\.1 200 /);
+  t.regex(await ask('POST /', `${H2C}Content-Length: 3\r\n`), /^HTTP\/1\.1 413 /);
+  // What follows on the connection is not read as another request.
+  const twice = await ask('GET /', `${H2C}\r\nGET /second HTTP/1.1\r\nHost: gw\r\n`);
+  t.is(twice.split('HTTP/1.1 200').length, 2);
+  t.regex(await ask('GET /no', 'Connection: Upgrade\r\nUpgrade: WebSocket\r\n'), /^HTTP\/1\.1 403 /);
+});
+
+test('who is given such an answer and reads nothing of it holds up nothing', async t => {
+  const large: HttpHandler = { ...echo, request: () => answer('x'.repeat(16 * 1024 * 1024)) };
+  const listener = await listening(t, large, { requestMs: 300 });
+  const socket = connect(listener.port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.write(`GET / HTTP/1.1\r\nHost: gw\r\n${H2C}\r\n`);
+  await once(socket, 'connect');
+  await new Promise(resolve => setTimeout(resolve, 50));
+  const begun = Date.now();
+  await listener.stop();
+  t.true(Date.now() - begun < 200);
+});
+
 async function opened(t: ExecutionContext, port: number, path = '/socket'): Promise<WebSocket> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`);
   t.teardown(() => socket.terminate());
