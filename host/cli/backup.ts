@@ -3,10 +3,11 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { encrypt, newKeyFile } from '../backup/age.js';
 import { archiveOf, type Collected } from '../backup/collect.js';
+import { LAST_BACKUP, recordBackup } from '../backup/last.js';
 import { chunksOf, openBackup } from '../backup/open.js';
 import { backupName, pruneBackups, writeBackup } from '../backup/output.js';
-import { Fault } from '../fault.js';
-import { backupPorts, isDirectory } from '../node/backup-ports.js';
+import { Fault, systemCode } from '../fault.js';
+import { adopt, backupPorts, isDirectory } from '../node/backup-ports.js';
 import { systemClock } from '../node/clock.js';
 import { systemLog } from '../node/log.js';
 import { privateFiles } from '../node/private-files.js';
@@ -25,7 +26,7 @@ import {
   withConfig,
   withJson,
 } from './context.js';
-import type { Terminal } from './output.js';
+import type { Output, Terminal } from './output.js';
 
 interface BackupOptions extends ConfigOption, JsonOption, KeyOptions {
   readonly to?: string;
@@ -85,6 +86,7 @@ async function backup(options: BackupOptions, terminal?: Terminal): Promise<void
       collected,
     );
     const bytes = await writeBackup(storage, path, await encrypt(archive, lock));
+    await recorded(config.dataDirectory, at, output);
     const { keep } = options;
     const removed =
       keep === undefined
@@ -105,6 +107,17 @@ async function backup(options: BackupOptions, terminal?: Terminal): Promise<void
     }
   } finally {
     await found.release();
+  }
+}
+
+/** The gateway tells when it was. A backup is one without that, too. */
+async function recorded(dataDirectory: string, at: number, output: Output): Promise<void> {
+  try {
+    await recordBackup(backupPorts.storage, dataDirectory, at);
+    await adopt(join(dataDirectory, LAST_BACKUP), dataDirectory).catch(() => {});
+  } catch (error) {
+    const why = systemCode(error) || String(error);
+    await output.note(`the gateway will not tell of this backup: can't write ${dataDirectory}: ${why}`);
   }
 }
 

@@ -40,6 +40,8 @@ async function show(status: NodeStatus, output: Output): Promise<void> {
     const text = `restored from the backup of ${printable(from)} of ${new Date(backupAt).toISOString()}`;
     await field('', text);
   }
+  if (status.lastBackupAt !== undefined)
+    await field('backup', `the last is ${durationText(clock.at - status.lastBackupAt)} old`);
   await field('keyring', count(status.keyring.devices, 'device'));
   if (status.keyring.fault !== undefined)
     await field('', `not taken: ${printable(status.keyring.fault.replace(/\s*\n\s*/g, '; '))}`, 'red');

@@ -34,6 +34,7 @@ export interface Observed {
   readonly availableBytes: number | undefined;
   readonly journalBytes: number | undefined;
   readonly oldestAt: number | undefined;
+  readonly lastBackupAt: number | undefined;
   readonly writes: WriteStatus | undefined;
 }
 
@@ -72,6 +73,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
     startedAt: parts.startedAt,
     uptimeMs: Math.round(parts.uptimeMs),
     ...(parts.handover && { handover: parts.handover }),
+    ...(observed?.lastBackupAt !== undefined && { lastBackupAt: observed.lastBackupAt }),
     ...(parts.health && { health: parts.health }),
     clock: {
       at: parts.now,

@@ -1,7 +1,8 @@
 /**
  * What has to be looked at now and then, because it changes slowly, costs something to find out, or is a course over time:
- * the disk's room and wear, the journal's size and age, the uplink's backlog of the last day.
+ * the disk's room and wear, the journal's size and age, the last backup, the uplink's backlog of the last day.
  */
+import { lastBackup } from '../backup/last.js';
 import type { Clock, Storage, Timer } from '../ports.js';
 import type { BacklogHistory } from './calls.js';
 import type { WriteStatus } from './status.js';
@@ -42,6 +43,7 @@ export class Observations {
   availableBytes: number | undefined;
   journalBytes: number | undefined;
   oldestAt: number | undefined;
+  lastBackupAt: number | undefined;
   writes: WriteStatus | undefined;
   readonly #ports: ObservationPorts;
   readonly #options: { readonly directory: string; readonly enduranceBytes?: number | undefined };
@@ -96,6 +98,7 @@ export class Observations {
     await this.#space();
     this.journalBytes = await this.#journal.size().catch(unknown);
     this.oldestAt = await this.#journal.oldestAt().catch(unknown);
+    this.lastBackupAt = await lastBackup(this.#ports.storage, this.#options.directory);
     const sample = await writes?.sample().catch(unknown);
     if (sample !== undefined && sample.seconds >= MIN_WRITE_SECONDS) this.writes = this.#worn(sample);
   }

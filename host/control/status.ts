@@ -12,6 +12,8 @@ export interface NodeStatus {
   readonly dataDirectory: string;
   /** Absent: this gateway was never restored from a backup. */
   readonly handover?: HandoverStatus;
+  /** When the last backup of it was begun; absent when there was none. */
+  readonly lastBackupAt?: number;
   readonly startedAt: number;
   readonly uptimeMs: number;
   /** What it takes of the machine; absent where nobody tells. */

@@ -52,6 +52,11 @@ export const GATEWAY: readonly Family[] = [
     'Unix time at which this gateway was restored from a backup; absent when it never was.',
     status => seconds(status.handover?.restoredAt),
   ),
+  gauge(
+    'sovereign_backup_timestamp_seconds',
+    'Unix time at which the last backup of this gateway was begun; absent when there was none.',
+    status => seconds(status.lastBackupAt),
+  ),
   {
     name: 'sovereign_part_working',
     help: '1 while a part of the gateway does its work; only while all do, the watchdog of systemd is fed.',

@@ -141,6 +141,12 @@ inside('an address, a site, a data directory: the configuration is the installed
   t.regex(doctor.out, /"check":"data","state":"ok"/);
   t.regex(doctor.out, /"check":"gateway","state":"ok","text":"version \S+ runs as process/);
   t.notRegex(doctor.out, /does not let the gateway see/);
+  // What the installation makes needs no word, also with a secret in it, and as an editor of root's may leave it.
+  const kept =
+    await m.sh(`cd /etc/sovereign && cp -p config.yaml /root && sed -i 's|^web:|&\n  token: 0123456789abcdef|' config.yaml &&
+    chmod 644 config.yaml && sovereign doctor --json; mv /root/config.yaml config.yaml`);
+  t.regex(kept.out, /"check":"config","state":"ok"/, told(kept));
+  t.notRegex(kept.out, /everybody on this machine/);
 });
 
 inside('doctor knows the service: stopped, with a certificate out of its sight, failed', async (t, m) => {
@@ -335,7 +341,9 @@ inside(
     t.is(made.code, 0, `${told(made)}${(await m.sh('journalctl -u sovereign-backup | tail')).out}`);
     const file = (await m.sh(`ls ${backups}/*.age`)).out.trim();
     t.is((await m.sh(`stat -c '%a %U' ${file}`)).out, '600 sovereign\n');
-    const before = JSON.parse((await m.run('sovereign', ['status', '--json'])).out);
+    const status = async () => JSON.parse((await m.run('sovereign', ['status', '--json'])).out);
+    t.true(await becomes(async () => Date.now() - (await status()).lastBackupAt < 60_000), 'and is told of');
+    const before = await status();
 
     await m.run('systemctl', ['stop', 'sovereign']);
     const page = `--key-file backup.key --dir /etc/sovereign --data /var/lib/sovereign --replace`;

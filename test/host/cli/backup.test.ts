@@ -17,7 +17,7 @@ async function desk(t: ExecutionContext) {
 }
 
 test('a gateway that is stopped is backed up, verified and restored', async t => {
-  const { cwd, sovereign, config } = await desk(t);
+  const { old, cwd, sovereign, config } = await desk(t);
   t.is((await stat(join(cwd, 'key'))).mode & 0o777, 0o600);
   const again = await sovereign('backup', 'key', '--output', 'key');
   t.is(again.code, 1, 'a key is never overwritten');
@@ -38,6 +38,8 @@ test('a gateway that is stopped is backed up, verified and restored', async t =>
   t.true(segments > 3);
   t.regex(file, /\/sovereign-cellar-gw-old-\d{8}T\d{6}Z\.tar\.age$/);
   const verified = await sovereign('backup', 'verify', file, '--key-file', 'key', '--json');
+  const last = JSON.parse(await readFile(join(old.config.dataDirectory, 'last-backup.json'), 'utf8'));
+  t.is(last.at, JSON.parse(verified.lines[0]!).at, 'the gateway will know of it');
   t.like(JSON.parse(verified.lines[0]!), {
     ok: true,
     gateway: 'gw-old',

@@ -135,6 +135,7 @@ test('how large, how old, how worn, how fast; what is paused and what is unwell'
       parts: { intake: { ok: true }, journal: { ok: false, fault: 'hangs \u001b[2J' }, uplink: { ok: true } },
     },
     deviceCount: 5000,
+    lastBackupAt: busy.clock.at - 5 * 3_600_000,
     journal: {
       ...busy.journal,
       bytes: 5 * 1024 ** 2,
@@ -145,6 +146,7 @@ test('how large, how old, how worn, how fast; what is paused and what is unwell'
   };
   const { out, err } = await (await setUp(t, status))();
   for (const pattern of [
+    /backup {5}the last is 5 h old/,
     /health {5}journal: hangs \\u001b/,
     /5\.0 MiB in about 1019 entries, the oldest 3 d old/,
     /2\.0 GiB a day written to its disk, measured over 2 h: 12\.5 years until its endurance is used up/,

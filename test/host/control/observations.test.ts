@@ -1,4 +1,5 @@
 import test from 'ava';
+import { recordBackup } from '../../../host/backup/last.js';
 import { Observations, type WriteSample } from '../../../host/control/observations.js';
 import { MemoryStorage } from '../../fuzz/memory-storage.js';
 import { FakeClock } from '../../support/fake-clock.js';
@@ -12,8 +13,9 @@ function setUp(enduranceBytes?: number) {
     bytes: 1000 as number | Error,
     sample: undefined as WriteSample | undefined,
   };
+  const storage = new MemoryStorage();
   const observations = new Observations(
-    { clock, storage: new MemoryStorage(), writes: { sample: async () => state.sample } },
+    { clock, storage, writes: { sample: async () => state.sample } },
     { directory: '/data', ...(enduranceBytes !== undefined && { enduranceBytes }) },
     {
       size: async () => {
@@ -24,7 +26,7 @@ function setUp(enduranceBytes?: number) {
     },
     () => state.backlog,
   );
-  return { clock, state, observations };
+  return { clock, state, storage, observations };
 }
 
 const written = (seconds: number): WriteSample => ({
@@ -61,6 +63,15 @@ test('what can not be found out is not known, and the rest is', async t => {
   t.is(observations.journalBytes, undefined);
   t.is(observations.oldestAt, 42);
   t.true(observations.availableBytes! > 0);
+});
+
+test('the last backup is known soon after it was made, by whomever', async t => {
+  const { storage, observations } = setUp();
+  await observations.look();
+  t.is(observations.lastBackupAt, undefined);
+  await recordBackup(storage, '/data', 1_780_000_000_000);
+  await observations.look();
+  t.is(observations.lastBackupAt, 1_780_000_000_000);
 });
 
 test('the backlog of a day, a point a minute', async t => {

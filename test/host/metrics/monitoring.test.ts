@@ -19,6 +19,7 @@ const RULE_TESTS = join(root, 'test/host/metrics/alerts.test.yml');
 
 /** What a gateway over tcp on a machine that tells nothing of its clock and its disk can't show. */
 const WHEN_THERE = new Set([
+  'sovereign_backup_timestamp_seconds',
   'sovereign_clock_synchronised',
   'sovereign_device_clock_synchronised',
   'sovereign_device_settings_refused',

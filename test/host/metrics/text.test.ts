@@ -32,6 +32,7 @@ const full: NodeStatus = {
     { name: 'tcp:192.0.2.8', devices: [] },
   ],
   linkCount: 5,
+  lastBackupAt: 1_780_000_000_000,
   process: { residentBytes: 90_000_000, heapBytes: 30_000_000, cpuSeconds: 1.5 },
   deviceCount: 4,
   devices: [
