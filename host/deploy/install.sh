@@ -4,9 +4,12 @@
 #
 # Whatever can be looked at is looked at before anything is changed, and the first problem ends it: a gateway that runs goes
 # on running. What is installed stands in a folder of its own beside the version before; `current` is switched in one step;
-# and when the gateway is not healthy within 15 s, everything is put back as it was. Run again, it changes nothing.
+# and when the gateway is not healthy within 15 s, everything is put back as it was. Run again, it changes nothing. While that
+# is open, `pending` names the version to go back to: whatever ends this script, a power cut too, the next start of the machine
+# (sovereign-settle.service) or the next run brings it to its end.
 #
 #   /opt/sovereign/releases/VERSION-SUM   what the tarball holds, read-only; `current` and `previous` lead there
+#   /opt/sovereign/pending                the version before, while a change is not known to be good; empty: there was none
 #   /opt/sovereign/node                   leads to the node that runs it
 #   /opt/sovereign/root                   what the gateway sees as /, filled in when it starts
 #   /etc/sovereign                        config.yaml, keyring.yaml, credentials/: the gateway's user's alone
@@ -17,15 +20,16 @@ set -euo pipefail
 
 readonly PREFIX=/opt/sovereign CONFIG=/etc/sovereign STATE=/var/lib/sovereign BACKUPS=/var/backups/sovereign
 readonly UNITS=/etc/systemd/system RULES=/etc/udev/rules.d COMMAND=/usr/local/bin/sovereign
-readonly ACCOUNT=sovereign UNIT=sovereign.service TIMER=sovereign-backup.timer
+readonly ACCOUNT=sovereign UNIT=sovereign.service TIMER=sovereign-backup.timer SETTLE=sovereign-settle.service
 readonly LEAST_NODE=20.15 LEAST_SYSTEMD=250 LEAST_FREE_KIB=131072
-readonly HEALTHY_SECONDS=15 STEADY_SECONDS=2
+readonly HEALTHY_SECONDS=15 STEADY_SECONDS=2 BOOT_SECONDS=30
 
 usage() {
   cat <<END
 Usage: install.sh [--site NAME]   install, or upgrade to the version of this folder
        install.sh --rollback      go back to the version before
        install.sh --uninstall     remove the program; configuration, keys, journal and backups stay
+       install.sh --settle        bring a change to its end that was broken off, as the next start of the machine does
 
   --site NAME   for a new configuration: the place, as it stands in MQTT topics (default: home)
 END
@@ -178,121 +182,23 @@ put() {
   CHANGED=yes
 }
 
-# switch_to RELEASE: program, units, rules and command of that version
+# switch_to RELEASE: units, rules, command and program of that version; the program last, for with the others it settles itself
 switch_to() {
   local folder=$PREFIX/releases/$1 unit
-  [ "$(readlink $PREFIX/current || true)" = "releases/$1" ] || { link current "releases/$1" && CHANGED=yes; }
   for unit in "$folder"/host/deploy/systemd/*.{service,timer}; do
     if [ -e "$unit" ]; then put "$unit" "$UNITS/$(basename "$unit")" 0644; fi
   done
   put "$folder/host/deploy/udev/70-sovereign.rules" $RULES/70-sovereign.rules 0644
   put "$folder/host/deploy/sovereign" $COMMAND 0755
   systemctl daemon-reload
+  if [ -e $UNITS/$SETTLE ]; then systemctl --quiet enable $SETTLE; fi
+  sync -f $UNITS
+  [ "$(readlink $PREFIX/current || true)" = "releases/$1" ] || { link current "releases/$1" && CHANGED=yes; }
 }
 
 take_up_rules() {
   # A container has no udev, and boards only where it is told of them.
   if have udevadm && udevadm control --reload 2>/dev/null; then udevadm trigger --subsystem-match=tty --action=change || true; fi
-}
-
-# ---- running ------------------------------------------------------------------------------------------------------------
-
-is_active() { [ "$(systemctl show --property=ActiveState --value $UNIT)" = active ]; }
-
-# The process that systemd runs says that it is well.
-is_healthy() {
-  is_active || return 1
-  local pid
-  pid=$(systemctl show --property=MainPID --value $UNIT)
-  as_account timeout 10 "$NODE" $PREFIX/current/dist/sovereign.mjs status --json --config $CONFIG/config.yaml 2>/dev/null |
-    "$NODE" -e '
-      const { pid, health } = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
-      process.exit(pid === Number(process.argv[1]) && health?.ok !== false ? 0 : 1)' "$pid" 2>/dev/null
-}
-
-# Healthy, and still so, in the same process, a moment later.
-becomes_healthy() {
-  local end=$((SECONDS + HEALTHY_SECONDS)) pid
-  while [ $SECONDS -lt $end ]; do
-    if is_healthy; then
-      pid=$(systemctl show --property=MainPID --value $UNIT)
-      sleep $STEADY_SECONDS
-      if is_healthy && [ "$(systemctl show --property=MainPID --value $UNIT)" = "$pid" ]; then return 0; fi
-    fi
-    sleep 0.5
-  done
-  return 1
-}
-
-start_anew() {
-  local unit
-  for unit in "${FRESH[@]}"; do
-    case $unit in
-    "$UNIT") systemctl --quiet enable "$unit" ;;
-    "$TIMER") systemctl --quiet enable --now "$unit" ;;
-    esac
-  done
-  FRESH=()
-  systemctl reset-failed $UNIT 2>/dev/null || true
-  systemctl restart --no-block $UNIT
-}
-
-last_words() { journalctl --unit=$UNIT --lines=15 --output=cat --no-pager 2>/dev/null | sed 's/^/    /' >&2; }
-
-# put_back RELEASE: everything as it was; '' where there was none
-put_back() {
-  if [ -z "$1" ]; then
-    systemctl --quiet disable --now $UNIT $TIMER 2>/dev/null
-    remove_program
-    return
-  fi
-  switch_to "$1"
-  start_anew
-  if becomes_healthy; then printf 'install.sh: back to %s, which is healthy\n' "$1" >&2
-  else printf 'install.sh: %s is not healthy either; see: journalctl -u sovereign\n' "$1" >&2; fi
-}
-
-# However this ends: a change that is not finished is taken back.
-leave() {
-  local status=$?
-  trap '' HUP INT TERM
-  set +e
-  [ $CHANGING = no ] || put_back "$BACK_TO"
-  exit $status
-}
-
-# change_to RELEASE OLD_RELEASE: with the way back
-change_to() {
-  BACK_TO=$2
-  CHANGING=yes
-  switch_to "$1"
-  if [ $CHANGED = no ] && is_healthy; then
-    CHANGING=no
-    say "$1 is installed and healthy already; nothing was changed"
-    return 0
-  fi
-  take_up_rules
-  start_anew
-  if ! becomes_healthy; then
-    printf 'install.sh: %s was not healthy within %s s; its last words:\n' "$1" $HEALTHY_SECONDS >&2
-    last_words
-    exit 1
-  fi
-  CHANGING=no
-  say "$1 runs and is healthy"
-}
-
-current_release() { basename "$(readlink $PREFIX/current 2>/dev/null || true)"; }
-
-forget_old_releases() {
-  local path keep
-  keep=$(basename "$(readlink $PREFIX/previous 2>/dev/null || true)")
-  for path in "$PREFIX"/releases/*; do
-    case $(basename "$path") in
-    "$(current_release)" | "$keep") ;;
-    *) rm -rf "$path" ;;
-    esac
-  done
 }
 
 # ---- what can be asked for ----------------------------------------------------------------------------------------------
@@ -303,7 +209,7 @@ install_or_upgrade() {
   check_source
   check_room
   local old
-  old=$(current_release)
+  old=$(good_release)
   make_account
   make_folders
   make_root
@@ -312,7 +218,6 @@ install_or_upgrade() {
   make_config
   [ "$(readlink $PREFIX/node || true)" = "$NODE" ] || link node "$NODE"
   change_to "$RELEASE" "$old"
-  if [ -n "$old" ] && [ "$old" != "$RELEASE" ]; then link previous "releases/$old"; fi
   forget_old_releases
   [ -n "$old" ] || next_steps
 }
@@ -331,31 +236,31 @@ END
 roll_back() {
   check_tools
   local old to
-  old=$(current_release)
+  old=$(good_release)
   to=$(basename "$(readlink $PREFIX/previous 2>/dev/null || true)")
   [ -d "$PREFIX/releases/${to:-none}" ] || refuse 'there is no version before this one' 'install an older tarball instead'
   NODE=$(readlink -f $PREFIX/node)
   VERSION=$to
   check_config "$PREFIX/releases/$to"
   change_to "$to" "$old"
-  link previous "releases/$old"
 }
 
 remove_program() {
   local file
-  for file in $UNITS/$UNIT $UNITS/sovereign-backup.service $UNITS/$TIMER $RULES/70-sovereign.rules $COMMAND; do rm -f "$file"; done
+  for file in $UNITS/$UNIT $UNITS/sovereign-backup.service $UNITS/$TIMER $UNITS/$SETTLE $RULES/70-sovereign.rules $COMMAND; do rm -f "$file"; done
   rm -rf $PREFIX
   systemctl daemon-reload
 }
 
 uninstall() {
-  systemctl --quiet disable --now $UNIT $TIMER 2>/dev/null || true
+  systemctl --quiet disable --now $UNIT $TIMER $SETTLE 2>/dev/null || true
   remove_program
   take_up_rules
   say "removed; configuration, keys, journal and backups are still in $CONFIG, $STATE and $BACKUPS,"
   say "and belong to the user $ACCOUNT. To give them up as well: rm -r $CONFIG $STATE $BACKUPS && userdel $ACCOUNT"
 }
 
+PARTS=$(dirname "$0")/host/deploy
 DO=install_or_upgrade SITE=home NODE='' CHANGED=no CHANGING=no BACK_TO='' FRESH=()
 while [ $# -gt 0 ]; do
   case $1 in
@@ -365,6 +270,7 @@ while [ $# -gt 0 ]; do
     shift
     ;;
   --rollback) DO=roll_back ;;
+  --settle) DO=settle ;;
   --uninstall) DO=uninstall ;;
   --help | -h) usage && exit ;;
   *) usage >&2 && exit 2 ;;
@@ -372,6 +278,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+# shellcheck source=host/deploy/change.sh
+. "$PARTS/change.sh" || refuse "$PARTS/change.sh is missing" 'unpack the tarball again'
 trap leave EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT

@@ -2,9 +2,9 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
-import { pause } from '../support/live-site.js';
 import { findProgram, needs, notAllowed } from '../support/needs.js';
-import { Machine, type Ran } from './machine.js';
+import { becomes, cutOff, install, mainPid, mountsOf, settled, show, told } from './inside.js';
+import { Machine } from './machine.js';
 import { makeTarball, unpack, variant } from './tarball.js';
 
 interface Context {
@@ -42,37 +42,6 @@ function inside(title: string, body: (t: ExecutionContext<Context>, m: Machine) 
     if (typeof machine === 'string') return notAllowed(t, machine);
     return body(t, machine);
   });
-}
-
-const install = (m: Machine, version: string, ...args: string[]) => m.run(`/mnt/${version}/install.sh`, args);
-const show = async (m: Machine, property: string, unit = 'sovereign.service') =>
-  (await m.run('systemctl', ['show', `--property=${property}`, '--value', unit])).out.trim();
-/** Of the gateway, which runs. */
-async function mainPid(m: Machine): Promise<number> {
-  const pid = Number(await show(m, 'MainPID'));
-  if (pid > 1) return pid;
-  throw new Error(`the gateway does not run: ${(await m.sh('journalctl -u sovereign | tail -20')).out}`);
-}
-const told = ({ out, err }: Ran) => `${out}\n${err}`;
-
-/** What may be done at a path, as a process sees it; what is no mount of its own is as the one above. */
-async function mountsOf(m: Machine, pid: number) {
-  const lines = (await m.sh(`cat /proc/${pid}/mountinfo`)).out.trim().split('\n');
-  const options = new Map(
-    lines.map(line => line.split(' ')).map(fields => [fields[4]!, fields[5]!.split(',')]),
-  );
-  return (path: string): { write: boolean; execute: boolean } => {
-    let at = path;
-    while (!options.has(at) && at !== '/') at = at.slice(0, at.lastIndexOf('/')) || '/';
-    const found = options.get(at) ?? [];
-    return { write: found.includes('rw'), execute: !found.includes('noexec') };
-  };
-}
-
-async function becomes(what: () => Promise<boolean>, seconds = 30): Promise<boolean> {
-  for (const end = Date.now() + 1000 * seconds; Date.now() < end; await pause(250))
-    if (await what()) return true;
-  return false;
 }
 
 inside('refuses what it can’t install, and has touched nothing', async (t, m) => {
@@ -123,7 +92,12 @@ inside('installs without a network, and the second time changes nothing', async 
     ].join('\n'),
   );
   t.is(await show(m, 'UnitFileState'), 'enabled');
-  const verified = await m.run('systemd-analyze', ['verify', 'sovereign.service', 'sovereign-backup.timer']);
+  const verified = await m.run('systemd-analyze', [
+    'verify',
+    'sovereign.service',
+    'sovereign-settle.service',
+    'sovereign-backup.timer',
+  ]);
   t.is(told(verified).trim(), '');
   t.is(await show(m, 'StatusText'), 'working');
   const pid = await mainPid(m);
@@ -143,7 +117,7 @@ inside('an address, a site, a data directory: the configuration is the installed
   t.notRegex(doctor.out, /does not let the gateway see/);
   // What the installation makes needs no word, also with a secret in it, and as an editor of root's may leave it.
   const kept =
-    await m.sh(`cd /etc/sovereign && cp -p config.yaml /root && sed -i 's|^web:|&\n  token: 0123456789abcdef|' config.yaml &&
+    await m.sh(`cd /etc/sovereign && cp -p config.yaml /root && sed -i 's|^web:|&\\n  token: 0123456789abcdef|' config.yaml &&
     chmod 644 config.yaml && sovereign doctor --json; mv /root/config.yaml config.yaml`);
   t.regex(kept.out, /"check":"config","state":"ok"/, told(kept));
   t.notRegex(kept.out, /everybody on this machine/);
@@ -304,6 +278,41 @@ inside('a version that does not become healthy is taken back, and says what it s
   t.regex(broken.err, /back to 0\.1\.1-\w{8}, which is healthy/);
   t.is((await m.sh('readlink /opt/sovereign/current /opt/sovereign/previous')).out, before);
   t.is(await show(m, 'ActiveState'), 'active');
+});
+
+inside(
+  'a power cut before a version is known to be good: the next start takes back one that is not',
+  async (t, m) => {
+    const before = (await m.sh('readlink /opt/sovereign/current /opt/sovereign/previous')).out;
+    await cutOff(m, 'broken');
+    t.regex((await m.sh('readlink /opt/sovereign/current')).out, /0\.1\.2-/, 'it has been switched');
+    t.true(await settled(m), (await m.sh('journalctl -u sovereign-settle | tail')).out);
+    t.is((await m.sh('readlink /opt/sovereign/current /opt/sovereign/previous')).out, before);
+    t.true(await becomes(async () => (await show(m, 'ActiveState')) === 'active'));
+    const said = (await m.sh('journalctl -u sovereign-settle')).out;
+    t.regex(said, /0\.1\.2-\w{8} was not healthy within 30 s/);
+    t.regex(said, /back to 0\.1\.1-\w{8}, which is healthy/);
+  },
+);
+
+inside('… and keeps one that is, with the version before to go back to', async (t, m) => {
+  await cutOff(m, 'first');
+  t.true(await settled(m), (await m.sh('journalctl -u sovereign-settle | tail')).out);
+  t.regex(
+    (await m.sh('readlink /opt/sovereign/current /opt/sovereign/previous')).out,
+    /0\.1\.0-.*\n.*0\.1\.1-/,
+  );
+  t.is(await show(m, 'ActiveState'), 'active');
+  t.is((await m.run('systemctl', ['start', 'sovereign-settle'])).code, 0, 'then there is nothing left to do');
+  // A run that was ended so, and no start of the machine: the next run goes back to what was good, not to what was begun.
+  await m.run('/mnt/broken/install.sh', [], { PATH: `/mnt/cut:${process.env.PATH}` });
+  const again = await install(m, 'second');
+  t.is(again.code, 0, told(again));
+  t.regex(
+    (await m.sh('readlink /opt/sovereign/current /opt/sovereign/previous')).out,
+    /0\.1\.1-.*\n.*0\.1\.0-/,
+  );
+  t.not((await m.sh('test -e /opt/sovereign/pending')).code, 0);
 });
 
 inside('a configuration that a version does not take stops the upgrade, not the gateway', async (t, m) => {

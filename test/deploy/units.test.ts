@@ -16,7 +16,10 @@ const MOST_EXPOSED = 1.2;
 test(`no unit is exposed more than ${MOST_EXPOSED}`, async t => {
   const analyze = needs(t, 'systemd-analyze', 'systemd');
   if (analyze === undefined) return;
-  const services = (await readdir(UNITS)).filter(name => name.endsWith('.service'));
+  // The installer is root, and has the whole machine before it.
+  const services = (await readdir(UNITS)).filter(
+    name => name.endsWith('.service') && name !== 'sovereign-settle.service',
+  );
   t.true(services.includes('sovereign.service'));
   for (const name of services) {
     const limit = `--threshold=${10 * MOST_EXPOSED}`;
@@ -42,9 +45,9 @@ test('the scripts have nothing that shellcheck would say a word about', async t 
   const shellcheck = needs(t, 'shellcheck');
   if (shellcheck === undefined) return;
   const scripts = ['install.sh', 'package.sh', 'sovereign'].map(name => join(DEPLOY, name));
-  const { stdout } = await run(shellcheck, [...scripts, join(SOURCES, 'test/deploy/boot.sh')]).catch(
-    error => error,
-  );
+  const all = [...scripts, join(SOURCES, 'test/deploy/boot.sh')];
+  const options = ['--external-sources', '--check-sourced', `--source-path=${SOURCES}`];
+  const { stdout } = await run(shellcheck, [...options, ...all]).catch(error => error);
   t.is(stdout, '');
 });
 
