@@ -31,8 +31,11 @@ export class SessionReadings {
   readonly #settings: SettingsSender;
   #repeatedMs = Number.NEGATIVE_INFINITY;
   #past: PastReading | undefined;
-  /** The device holds past readings but not the one that a receipt names: its memory was set back. */
-  #setBack = false;
+  /**
+   * The past reading that the device was told last to let go by name. When what follows it comes, it has heard, and holds past
+   * readings without the one that a receipt names: its memory was set back. Any other may be somebody's recording.
+   */
+  #released: { readonly epoch: number; readonly seq: number } | undefined;
   #toldTooOld = false;
   #advancedMs = Number.NEGATIVE_INFINITY;
   /** The latest epoch of which this session has brought something new. */
@@ -48,7 +51,7 @@ export class SessionReadings {
   /** A session has just been opened. */
   begin(session: Session): void {
     this.#past = undefined;
-    this.#setBack = false;
+    this.#released = undefined;
     this.#toldTooOld = false;
     this.#advancedMs = Number.NEGATIVE_INFINITY;
     this.#reachedEpoch = -1;
@@ -82,7 +85,7 @@ export class SessionReadings {
       case 'next':
       case 'gap':
         this.#past = undefined;
-        this.#setBack = false;
+        this.#released = undefined;
         this.#reachedEpoch = envelope.epoch;
         device.clockSet = envelope.unixMs >= 0;
         if (envelope.kind === Kind.heartbeat) {
@@ -141,11 +144,12 @@ export class SessionReadings {
       return;
     }
     this.#advanceIfBehind(session); // that word may have been lost
-    if (!this.#setBack && !this.#isStuck(epoch, seq)) {
+    if (!this.#isReleased(epoch, seq) && !this.#isStuck(epoch, seq)) {
       this.repeatReceipt();
       return;
     }
-    this.#setBack = true;
+    this.#released = { epoch, seq };
+    this.#past = undefined;
     if (verdict === 'stale') {
       void this.#contradiction(session, 'stale', bytes, from, to);
       return;
@@ -162,6 +166,12 @@ export class SessionReadings {
     this.#repeatedMs = now;
     session.device.count('receipts');
     this.#shared.down.receipt(session, { epoch, seq, tag8: remembered.tag8 }); // durable: asked just above
+  }
+
+  /** The same again, if it has not heard, or the one behind it. */
+  #isReleased(epoch: number, seq: number): boolean {
+    const released = this.#released;
+    return released?.epoch === epoch && (released.seq === seq || released.seq + 1 === seq);
   }
 
   #isStuck(epoch: number, seq: number): boolean {

@@ -260,6 +260,25 @@ test('a device that holds old readings but not the one receipted is let go of th
     peer.reading(sealed[0]);
   }
   t.like(peer.receipt, { seq: 0, tag8: sealed[0].tag8 }, 'durable too, and the one that it knows');
+  rig.clock.advance(100);
+  peer.reading(sealed[1]);
+  t.like(peer.receipt, { seq: 1, tag8: sealed[1].tag8 }, 'at once: it has heard');
+});
+
+test('recordings contradict nothing beside a device that hears no receipt (simulation, seed 6084289)', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 600);
+  peer.readings(sealed);
+  await rig.synced();
+  for (let i = 0; i < 10; i++) {
+    rig.clock.advance(8_000);
+    peer.reading(sealed[599]);
+    if (i === 5) peer.readings(sealed.slice(0, 5)); // no longer remembered
+  }
+  await rig.quiet();
+  t.is(rig.count('stale'), 5);
+  t.deepEqual(peer.of(3), []);
+  t.deepEqual(evidence(rig), []);
 });
 
 test('a stale reading that the device cannot let go becomes evidence, and is refused', async t => {
