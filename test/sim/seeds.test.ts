@@ -49,6 +49,9 @@ const SEEDS: Readonly<Record<number, string>> = {
     'a replaced gateway that had denied a gap before its end, its will untold, was waited for for ever',
   10031347: 'a backup whose list of replaced gateways had rotted could not be restored',
   10036462: 'a hole that a copy left in an epoch which the other had ended was told by nobody',
+  6046047: 'a hole that a copy left in an epoch which the other had ended had no gap in the journal',
+  6084289: 'a recording of an old reading was taken for a fork beside a device that heard no receipt',
+  6097546: 'a segment that could not be removed was taken for a tail once those around it had gone',
   6051843: 'fetch denied what was found at open and could not be made durable again yet: a gap became final',
 };
 const jobs = Math.min(4, availableParallelism());
