@@ -20,6 +20,7 @@ const BETWEEN_THREADS =
   /^(futex|epoll_wait|epoll_pwait|sched_yield|madvise|munmap|mmap|mprotect|brk|rt_sig\w*)$/;
 
 test.serial('system calls a reading do not rise', async t => {
+  t.timeout(120_000);
   const strace = needs(t, 'strace');
   if (strace === undefined) return;
   const refusal = mayTrace(strace);
@@ -34,10 +35,11 @@ test.serial('system calls a reading do not rise', async t => {
   const tracer = spawn(strace, ['-f', '-c', '-o', file, '-p', String(gateway.pid)], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  const closed = once(tracer, 'close');
   await attached(tracer);
   for (let i = 0; i < BURSTS; i++) await device.send(BURST);
   tracer.kill('SIGINT');
-  await once(tracer, 'close');
+  await closed;
   const calls = countedCalls(await readFile(file, 'utf8'));
   const readings = BURST * BURSTS;
   const all = [...calls].filter(([name]) => !BETWEEN_THREADS.test(name));
@@ -54,14 +56,16 @@ test.serial('system calls a reading do not rise', async t => {
   t.deepEqual(compareCosts(name, costs, MAX_RISE, 'build/test/system/calls.test.js'), []);
 });
 
-/** Once strace has said that it is there, with every thread. */
-async function attached({ stderr }: ChildProcess): Promise<void> {
+/** Once strace has said that it is there, with every thread. It is read on: nobody there to hear it would end it. */
+function attached({ stderr }: ChildProcess): Promise<void> {
   let said = '';
-  for await (const chunk of stderr!) {
-    said += chunk;
-    if (said.includes('attached')) return;
-  }
-  throw new Error(`strace does not attach: ${said}`);
+  return new Promise((resolve, reject) => {
+    stderr!.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      if (said.includes('attached')) resolve();
+    });
+    stderr!.once('end', () => reject(new Error(`strace does not attach: ${said}`)));
+  });
 }
 
 /** `% time  seconds  usecs/call  calls  [errors]  syscall`, a line a call. */
