@@ -147,6 +147,8 @@ export class LineJudge {
 
   /** At the end of the journal: tells what nothing has settled. */
   finish(): void {
+    // The last segment may end within its snapshot: then there may have been devices that nothing names.
+    this.#endSnapshot(this.#facts.bound);
     if (this.#dark >= MIN_ENTRY_BYTES) this.#losses.hole();
     for (const loss of this.#losses.unknown()) this.#listener.unknown(loss);
   }
