@@ -96,6 +96,8 @@ export class LineJudge {
     if (line === 'damaged' || line === 'torn') {
       const reason = scanner.at === 0 ? 'header' : this.#inSnapshot() ? 'device' : 'line';
       if (reason !== 'line') this.#lostOfSnapshot();
+      // What the whole snapshot shows to be lost was lost before it, and not here.
+      else if (this.#header) this.#endSnapshot(scanner.at);
       this.damaged(reason, scanner, 'fails its checksum');
     } else if (line === 'blank') {
       const marksSnapshot = scanner.bytes === 1 && !this.#body;

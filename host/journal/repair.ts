@@ -63,6 +63,8 @@ class Mender {
   #copy: MendedCopy | undefined;
   #unreadable = '';
   #lostBefore = 0;
+  /** The last damage of which the mended copy keeps a trace, by number. */
+  #traced = 0;
   /** One thing after another. */
   #work: Promise<void> = Promise.resolve();
 
@@ -116,7 +118,9 @@ class Mender {
     this.#copy = undefined;
   }
 
-  async #take({ reason, segment, at, bytes, missingBytes, detail }: Damage): Promise<void> {
+  async #take({ reason, segment, at, bytes, missingBytes, detail, number }: Damage): Promise<void> {
+    // A line feed that is put back is a line feed.
+    if (reason !== 'feed') this.#traced = number;
     if (reason === 'io') {
       this.#unreadable = detail;
       return;
@@ -134,8 +138,10 @@ class Mender {
     }
   }
 
-  loss({ offset }: GapEntry, { damages, blanks }: LossCause): void {
-    if (damages === undefined && !blanks) this.#lostBefore = offset + 1;
+  async loss({ offset }: GapEntry, { damages, blanks }: LossCause): Promise<void> {
+    await this.#work;
+    const traced = damages !== undefined && this.#traced >= damages[0];
+    if (!traced && !blanks) this.#lostBefore = offset + 1;
   }
 
   async end(): Promise<void> {
