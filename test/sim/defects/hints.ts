@@ -63,7 +63,7 @@ export const HINTS: Readonly<Record<string, number>> = {
   'refusal drops another reading': 18,
   'advance ignored': 58,
   'recorded answer about the time believed': 287,
-  'late answer about the time believed': 113,
+  'late answer about the time believed': 665,
   'loss not named after an overflow': 2,
   'overflow not counted': 10,
   'torn entry of the flash ring served': 29,
