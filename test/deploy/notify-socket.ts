@@ -47,12 +47,16 @@ export class NotifySocket {
     return this.said.some(line => line.split(';').includes(text));
   }
 
+  /** How often the watchdog has been fed. */
+  get fed(): number {
+    return this.said.filter(line => line.split(';').includes('WATCHDOG=1')).length;
+  }
+
   /** How often the watchdog is fed within so long from now. */
   async feedings(ms: number): Promise<number> {
-    const count = () => this.said.filter(line => line.split(';').includes('WATCHDOG=1')).length;
-    const before = count();
+    const before = this.fed;
     await pause(ms);
-    return count() - before;
+    return this.fed - before;
   }
 
   async close(): Promise<void> {
