@@ -126,7 +126,11 @@ export class Gateway {
     );
     this.#observations = new Observations(
       ports,
-      { directory: config.dataDirectory, enduranceBytes: config.journal.enduranceBytes },
+      {
+        directory: config.dataDirectory,
+        gateway: config.gateway,
+        enduranceBytes: config.journal.enduranceBytes,
+      },
       journal.extent,
       () => this.#uplink?.backlog ?? 0,
     );

@@ -6,6 +6,7 @@ import { archiveOf, type Collected } from '../backup/collect.js';
 import { LAST_BACKUP, recordBackup } from '../backup/last.js';
 import { chunksOf, openBackup } from '../backup/open.js';
 import { backupName, pruneBackups, writeBackup } from '../backup/output.js';
+import type { Config } from '../config.js';
 import { Fault, systemCode } from '../fault.js';
 import { adopt, backupPorts, isDirectory } from '../node/backup-ports.js';
 import { systemClock } from '../node/clock.js';
@@ -86,7 +87,7 @@ async function backup(options: BackupOptions, terminal?: Terminal): Promise<void
       collected,
     );
     const bytes = await writeBackup(storage, path, await encrypt(archive, lock));
-    await recorded(config.dataDirectory, at, output);
+    await recorded(config, at, output);
     const { keep } = options;
     const removed =
       keep === undefined
@@ -111,9 +112,9 @@ async function backup(options: BackupOptions, terminal?: Terminal): Promise<void
 }
 
 /** The gateway tells when it was. A backup is one without that, too. */
-async function recorded(dataDirectory: string, at: number, output: Output): Promise<void> {
+async function recorded({ dataDirectory, gateway }: Config, at: number, output: Output): Promise<void> {
   try {
-    await recordBackup(backupPorts.storage, dataDirectory, at);
+    await recordBackup(backupPorts.storage, dataDirectory, gateway, at);
     await adopt(join(dataDirectory, LAST_BACKUP), dataDirectory).catch(() => {});
   } catch (error) {
     const why = systemCode(error) || String(error);

@@ -39,6 +39,13 @@ const DAYS_A_YEAR = 365.25;
 
 const unknown = () => undefined;
 
+export interface ObservationOptions {
+  /** The data directory. */
+  readonly directory: string;
+  readonly gateway: string;
+  readonly enduranceBytes?: number | undefined;
+}
+
 export class Observations {
   availableBytes: number | undefined;
   journalBytes: number | undefined;
@@ -46,7 +53,7 @@ export class Observations {
   lastBackupAt: number | undefined;
   writes: WriteStatus | undefined;
   readonly #ports: ObservationPorts;
-  readonly #options: { readonly directory: string; readonly enduranceBytes?: number | undefined };
+  readonly #options: ObservationOptions;
   readonly #journal: ObservedJournal;
   /** Of the uplink. */
   readonly #backlog: () => number;
@@ -58,7 +65,7 @@ export class Observations {
 
   constructor(
     ports: ObservationPorts,
-    options: { readonly directory: string; readonly enduranceBytes?: number | undefined },
+    options: ObservationOptions,
     journal: ObservedJournal,
     backlog: () => number,
   ) {
@@ -92,13 +99,14 @@ export class Observations {
 
   /** What can't be found out now is unknown until the next time. */
   async look(): Promise<void> {
-    const { clock, writes } = this.#ports;
+    const { clock, storage, writes } = this.#ports;
+    const { directory, gateway } = this.#options;
     this.#lookedMs = clock.monotonic();
     this.#point();
     await this.#space();
     this.journalBytes = await this.#journal.size().catch(unknown);
     this.oldestAt = await this.#journal.oldestAt().catch(unknown);
-    this.lastBackupAt = await lastBackup(this.#ports.storage, this.#options.directory);
+    this.lastBackupAt = await lastBackup(storage, directory, gateway);
     const sample = await writes?.sample().catch(unknown);
     if (sample !== undefined && sample.seconds >= MIN_WRITE_SECONDS) this.writes = this.#worn(sample);
   }

@@ -11,20 +11,29 @@ const write = async (storage: MemoryStorage, text: string) => {
 
 test('the time of the last backup is found again, and of none, or of what is no time, nothing is said', async t => {
   const storage = new MemoryStorage();
-  t.is(await lastBackup(storage, '/data'), undefined);
-  await recordBackup(storage, '/data', 1_780_000_000_000);
-  await recordBackup(storage, '/data', 1_780_000_600_000);
-  t.is(await lastBackup(storage, '/data'), 1_780_000_600_000);
+  t.is(await lastBackup(storage, '/data', 'cellar'), undefined);
+  await recordBackup(storage, '/data', 'cellar', 1_780_000_000_000);
+  await recordBackup(storage, '/data', 'cellar', 1_780_000_600_000);
+  t.is(await lastBackup(storage, '/data', 'cellar'), 1_780_000_600_000);
   for (const text of [
     '',
     '{',
     'null',
-    '{"at":"1"}',
-    '{"at":-1}',
-    '{"at":1e400}',
-    `{"at":1${' '.repeat(300)}}`,
+    '{"at":1}',
+    '{"gateway":"cellar","at":"1"}',
+    '{"gateway":"cellar","at":-1}',
+    '{"gateway":"cellar","at":1e400}',
+    `{"gateway":"cellar","at":1${' '.repeat(300)}}`,
   ]) {
     await write(storage, text);
-    t.is(await lastBackup(storage, '/data'), undefined, text);
+    t.is(await lastBackup(storage, '/data', 'cellar'), undefined, text);
   }
+});
+
+test('of a gateway that was restored over another there is none, whatever the other left', async t => {
+  const storage = new MemoryStorage();
+  await recordBackup(storage, '/data', 'cellar', 1_780_000_000_000);
+  t.is(await lastBackup(storage, '/data', 'cellar-2'), undefined);
+  await recordBackup(storage, '/data', 'cellar-2', 1_780_000_600_000);
+  t.is(await lastBackup(storage, '/data', 'cellar-2'), 1_780_000_600_000);
 });

@@ -40,6 +40,7 @@ test('a gateway that is stopped is backed up, verified and restored', async t =>
   const verified = await sovereign('backup', 'verify', file, '--key-file', 'key', '--json');
   const last = JSON.parse(await readFile(join(old.config.dataDirectory, 'last-backup.json'), 'utf8'));
   t.is(last.at, JSON.parse(verified.lines[0]!).at, 'the gateway will know of it');
+  t.is(last.gateway, old.config.gateway);
   t.like(JSON.parse(verified.lines[0]!), {
     ok: true,
     gateway: 'gw-old',

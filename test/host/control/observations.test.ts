@@ -16,7 +16,7 @@ function setUp(enduranceBytes?: number) {
   const storage = new MemoryStorage();
   const observations = new Observations(
     { clock, storage, writes: { sample: async () => state.sample } },
-    { directory: '/data', ...(enduranceBytes !== undefined && { enduranceBytes }) },
+    { directory: '/data', gateway: 'cellar', ...(enduranceBytes !== undefined && { enduranceBytes }) },
     {
       size: async () => {
         if (state.bytes instanceof Error) throw state.bytes;
@@ -69,7 +69,7 @@ test('the last backup is known soon after it was made, by whomever', async t => 
   const { storage, observations } = setUp();
   await observations.look();
   t.is(observations.lastBackupAt, undefined);
-  await recordBackup(storage, '/data', 1_780_000_000_000);
+  await recordBackup(storage, '/data', 'cellar', 1_780_000_000_000);
   await observations.look();
   t.is(observations.lastBackupAt, 1_780_000_000_000);
 });
