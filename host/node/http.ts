@@ -151,7 +151,8 @@ export class HttpListener implements HttpSource {
     response.assignSocket(socket as Socket);
     response.on('finish', () => {
       socket.end();
-      socket.resume(); // until the peer has closed it too, or the time is up
+      socket.resume(); // until the peer has closed it too
+      setTimeout(() => socket.destroy(), this.#requestMs).unref(); // who goes on sending would hold the place for ever
     });
     return response;
   }

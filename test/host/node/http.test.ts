@@ -71,6 +71,23 @@ test('an upgrade that is not known is passed over: curl --http2 gets the page', 
   t.regex(await ask('GET /no', 'Connection: Upgrade\r\nUpgrade: WebSocket\r\n'), /^HTTP\/1\.1 403 /);
 });
 
+test('who goes on sending after such an answer loses the connection all the same', async t => {
+  const { port } = await listening(t, echo, { requestMs: 300 });
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.resume();
+  socket.write(`GET / HTTP/1.1\r\nHost: gw\r\n${H2C}\r\n`);
+  const drip = setInterval(() => socket.write('x'), 50);
+  t.teardown(() => clearInterval(drip));
+  const begun = Date.now();
+  await new Promise(resolve => {
+    socket.on('close', resolve); // with an error, since it goes on sending
+    setTimeout(resolve, 3000).unref();
+  });
+  t.true(Date.now() - begun < 2000);
+});
+
 test('who is given such an answer and reads nothing of it holds up nothing', async t => {
   const large: HttpHandler = { ...echo, request: () => answer('x'.repeat(16 * 1024 * 1024)) };
   const listener = await listening(t, large, { requestMs: 300 });
