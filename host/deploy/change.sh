@@ -93,11 +93,13 @@ put_back() {
   end_change
 }
 
-# However this ends: a change that is not finished is taken back.
+# However this ends: a change that is not finished is taken back. But a machine that is shut down while `settle` watches says nothing
+# against the new version: `pending` stays, and the next start goes on.
 leave() {
   local status=$?
   trap '' HUP INT TERM
   set +e
+  if [ "$DO" = settle ] && [ $status -gt 128 ]; then CHANGING=no; fi
   [ $CHANGING = no ] || put_back "$BACK_TO"
   exit $status
 }
