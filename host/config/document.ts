@@ -2,7 +2,7 @@
  * One YAML document against one schema: every problem at once, each with its line.
  * Used by the configuration and the keyring. Pure: text in, values out.
  */
-import { isMap, isNode, isScalar, LineCounter, type Node } from 'yaml';
+import { type Document, isMap, isNode, isScalar, LineCounter, type Node } from 'yaml';
 import type { z } from 'zod';
 import { Fault } from '../fault.js';
 import { nearest } from './nearest.js';
@@ -71,7 +71,7 @@ export function readDocument<T>(text: string, schema: z.ZodType<T>, options: Doc
 
   let raw: unknown;
   try {
-    raw = filled(document.toJS({ maxAliasCount: 100 }), schema);
+    raw = filled(document.toJS({ maxAliasCount: 100 }), schema, path => isBare(document, path));
   } catch (error) {
     problems.push({ line: 1, text: yamlMessage(error) });
     return { raw: undefined, problems: byLine(problems), lineOf };
@@ -169,19 +169,26 @@ const secretKey = (path: Path) => ['password', 'token', 'key', 'chain', 'down'].
 
 /**
  * A section with nothing in it, such as `web:` alone, or one whose lines are all commented out, is there with its defaults;
- * what it can't do without is then missing, by name.
+ * what it can't do without is then missing, by name. A null that is written out is none: who writes `web: null` may mean off.
  */
-function filled(value: unknown, schema: unknown): unknown {
+function filled(value: unknown, schema: unknown, bare: (path: Path) => boolean, path: Path = []): unknown {
   const { shape, element, valueType } = unwrap(schema);
+  if (value === null && !bare(path)) return null;
   if (value === null) return shape || valueType ? {} : element ? [] : null;
-  if (Array.isArray(value)) return element ? value.map(item => filled(item, element)) : value;
+  if (Array.isArray(value))
+    return element ? value.map((item, i) => filled(item, element, bare, [...path, i])) : value;
   if (typeof value !== 'object') return value;
   const map = value as Record<string, unknown>;
   for (const key of Object.keys(map)) {
     const inner = shape === undefined ? valueType : Object.hasOwn(shape, key) ? shape[key] : undefined;
-    if (inner !== undefined) map[key] = filled(map[key], inner);
+    if (inner !== undefined) map[key] = filled(map[key], inner, bare, [...path, key]);
   }
   return map;
+}
+
+function isBare(document: Document, path: Path): boolean {
+  const node = document.getIn(path, true);
+  return !isScalar(node) || (node.source ?? '') === '';
 }
 
 /** The keys that a schema knows at a path. */

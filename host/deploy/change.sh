@@ -15,11 +15,12 @@ good_release() {
 # begin_change OLD_RELEASE: from here on there is a way back to it, over a power cut too
 begin_change() {
   BACK_TO=$1
-  CHANGING=yes
   # Of a first installation that was broken off, what had been placed is still new.
   if [ -z "$1" ]; then FRESH=("$UNIT" "$TIMER"); fi
   printf '%s' "$1" >$PREFIX/.pending
   sync $PREFIX/.pending
+  # A disk that refuses until here has changed nothing, so there is nothing to go back from.
+  CHANGING=yes
   mv -T $PREFIX/.pending $PREFIX/pending
   sync -f $PREFIX
 }

@@ -33,7 +33,7 @@ test('a section with nothing in it is there with its defaults; what it needs is 
       section,
     );
   const links = parseConfig(
-    `${MINIMAL}links:\n  serial:\n  tcp:\n  # listen: 0.0.0.0:7683\n  sdk: ~\n`,
+    `${MINIMAL}links:\n  serial:\n  tcp:\n  # listen: 0.0.0.0:7683\n  sdk: # off?\n`,
     FILE,
   ).links;
   t.deepEqual(links, parseConfig(`${MINIMAL}links: { tcp: {}, sdk: {} }`, FILE).links);
@@ -41,6 +41,8 @@ test('a section with nothing in it is there with its defaults; what it needs is 
   t.deepEqual(problems(`${MINIMAL}uplink:\n`), [
     `${FILE}:3: uplink.broker: is missing; expected a URL such as mqtt://127.0.0.1:1883, or one with mqtts://, ws:// or wss://`,
   ]);
+  for (const off of ['~', 'null', '!!null null'])
+    t.regex(problems(`${MINIMAL}links: { sdk: ${off} }\n`).join(), /links\.sdk: .*a map of keys/, off);
   t.deepEqual(problems(`${MINIMAL}links:\n  serial:\n    -\n`), [
     `${FILE}:5: links.serial[0].port: is missing; expected a device such as /dev/ttyACM0 or /dev/serial/by-id/…`,
   ]);
