@@ -203,6 +203,6 @@ export function progressText(
 ): string {
   const whole = readings > 0 ? ` of ${readings * devices + recovered}` : '';
   const given = lost > 0 ? `, ${lost} lost` : '';
-  const gateway = away ? ', gateway away' : '';
+  const gateway = away ? ', gateway offline' : '';
   return `${devices} devices: ${receipted}${whole} readings receipted, ${recovered + sealed - receipted - lost} held${given}${gateway}`;
 }
