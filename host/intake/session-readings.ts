@@ -32,10 +32,10 @@ export class SessionReadings {
   #repeatedMs = Number.NEGATIVE_INFINITY;
   #past: PastReading | undefined;
   /**
-   * The past reading that the device was told last to let go by name. When what follows it comes, it has heard, and holds past
-   * readings without the one that a receipt names: its memory was set back. Any other may be somebody's recording.
+   * Past readings that the device was told to let go by name, one behind the other. When what follows them comes, it has heard,
+   * and holds past readings without the one that a receipt names: its memory was set back. Any other may be somebody's recording.
    */
-  #released: { readonly epoch: number; readonly seq: number } | undefined;
+  #released: { readonly epoch: number; readonly from: number; to: number } | undefined;
   #toldTooOld = false;
   #advancedMs = Number.NEGATIVE_INFINITY;
   /** The latest epoch of which this session has brought something new. */
@@ -148,30 +148,32 @@ export class SessionReadings {
       this.repeatReceipt();
       return;
     }
-    this.#released = { epoch, seq };
+    if (verdict === 'stale') void this.#contradiction(session, 'stale', bytes, from, to);
+    else if (!this.#exactReceipt(session, epoch, seq)) return;
     this.#past = undefined;
-    if (verdict === 'stale') {
-      void this.#contradiction(session, 'stale', bytes, from, to);
-      return;
-    }
-    this.#exactReceipt(session, epoch, seq);
+    if (!this.#isReleased(epoch, seq)) this.#released = { epoch, from: seq, to: seq };
+    else if (this.#released) this.#released.to = Math.max(this.#released.to, seq);
   }
 
-  /** For a device that can't tell from a receipt of a later reading that this one is durable: names this one. */
-  #exactReceipt(session: Session, epoch: number, seq: number): void {
+  /**
+   * For a device that can't tell from a receipt of a later reading that this one is durable: names this one.
+   * @returns false when it is not sent: too soon after another
+   */
+  #exactReceipt(session: Session, epoch: number, seq: number): boolean {
     const now = this.#shared.clock.monotonic();
     const { positions } = session.device;
     const remembered = positions.remembered(epoch, seq);
-    if (now - this.#repeatedMs < REPEAT_MS || !remembered || !positions.isDurable(epoch, seq)) return;
+    if (now - this.#repeatedMs < REPEAT_MS || !remembered || !positions.isDurable(epoch, seq)) return false;
     this.#repeatedMs = now;
     session.device.count('receipts');
     this.#shared.down.receipt(session, { epoch, seq, tag8: remembered.tag8 }); // durable: asked just above
+    return true;
   }
 
-  /** The same again, if it has not heard, or the one behind it. */
+  /** One of them again, if it has not heard, or the one behind them. */
   #isReleased(epoch: number, seq: number): boolean {
     const released = this.#released;
-    return released?.epoch === epoch && (released.seq === seq || released.seq + 1 === seq);
+    return released?.epoch === epoch && seq >= released.from && seq <= released.to + 1;
   }
 
   #isStuck(epoch: number, seq: number): boolean {

@@ -51,6 +51,8 @@ const SEEDS: Readonly<Record<number, string>> = {
   10036462: 'a hole that a copy left in an epoch which the other had ended was told by nobody',
   6046047: 'a hole that a copy left in an epoch which the other had ended had no gap in the journal',
   6084289: 'a recording of an old reading was taken for a fork beside a device that heard no receipt',
+  31000418:
+    'a device whose memory was set back, and that sends all of it each time, was let go of one reading in four tries',
   6097546: 'a segment that could not be removed was taken for a tail once those around it had gone',
   6051843: 'fetch denied what was found at open and could not be made durable again yet: a gap became final',
 };

@@ -265,6 +265,22 @@ test('a device that holds old readings but not the one receipted is let go of th
   t.like(peer.receipt, { seq: 1, tag8: sealed[1].tag8 }, 'at once: it has heard');
 });
 
+test('a device that sends all its old readings each time is let go of them at the pace of receipts (simulation, seed 31000418)', async t => {
+  const { device, rig, peer } = await talking(t);
+  const sealed = device.sealMany(0, 5);
+  peer.readings(sealed);
+  await rig.synced();
+  let held = sealed.slice(0, 4); // not the one that the receipt names
+  for (let times = 0; times < 8 && held.length > 0; times++) {
+    rig.clock.advance(1_000);
+    for (const one of held) {
+      peer.reading(one);
+      if (peer.receipt?.tag8 === held[0].tag8) held = held.slice(1);
+    }
+  }
+  t.deepEqual(held, []);
+});
+
 test('recordings contradict nothing beside a device that hears no receipt (simulation, seed 6084289)', async t => {
   const { device, rig, peer } = await talking(t);
   const sealed = device.sealMany(0, 600);
