@@ -218,7 +218,9 @@ export class Gateways {
         if (life.over) return;
         if (error instanceof Violation) world.fail(error);
         ended(`has no backup: ${String(error)}`);
-        if (storage.errors.size === 0 && !disk.damaged)
+        // A disk that hung so long that retention has let even the newest segment go: take another one.
+        const late = /\/journal\/\d{20}\.jsonl: ENOENT$/.test(String(error));
+        if (storage.errors.size === 0 && !disk.damaged && !late)
           world.fail(new Violation('a backup of a sound gateway succeeds', String(error)));
       },
     );
