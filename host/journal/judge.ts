@@ -87,11 +87,14 @@ export class LineJudge {
     return (line.offset - this.#last - 1) * USUAL_ENTRY_BYTES > this.#dark;
   }
 
-  /** @param misplaced a sound line whose offset belongs further behind */
-  line(line: Scanned, scanner: Scanner, misplaced = false): void {
+  /**
+   * @param misplaced a sound line whose offset belongs further behind
+   * @returns false: it need not have been synced, and nothing is said of it
+   */
+  line(line: Scanned, scanner: Scanner, misplaced = false): boolean {
     if (this.#isBeyond(line, scanner)) {
       if (line === 'blank') this.#losses.blank();
-      return;
+      return false;
     }
     if (line === 'damaged' || line === 'torn') {
       const reason = scanner.at === 0 ? 'header' : this.#inSnapshot() ? 'device' : 'line';
@@ -113,6 +116,7 @@ export class LineJudge {
       if (line.kind !== 'mark') this.#onEntry(line, scanner, misplaced);
     }
     if (scanner.feed !== 'sound') this.#badFeed(scanner);
+    return true;
   }
 
   /** A line past what is known to be synced, which the gateway takes up when it opens the journal; false: it doesn't. */

@@ -144,9 +144,7 @@ class Pass {
           if (tail && scanner.at >= end.bound) this.#tailLine(tail, line, scanner);
           else {
             const leaps = this.#judge.leaps(line) && (await misplaced.is(line, scanner, this.#judge.last));
-            this.#judge.line(line, scanner, leaps);
-            if (scanner.at >= end.bound && (line === 'damaged' || line === 'torn'))
-              this.#torn(first, scanner);
+            if (!this.#judge.line(line, scanner, leaps)) this.#beyond(first, line, scanner);
           }
           if (this.#told.length > 0) await this.#settled();
           if (++this.#lineCount % LINES_BETWEEN_PROGRESS === 0) {
@@ -179,13 +177,18 @@ class Pass {
     this.#tell(this.#listener.torn?.(segmentName(first), at, bytes));
   }
 
+  /** A line that need not have been synced: what can't be read of it. */
+  #beyond(first: number, line: Scanned, scanner: Scanner): void {
+    if (line === 'damaged' || line === 'torn') this.#torn(first, scanner);
+    if (scanner.feed === 'damaged') this.#torn(first, { at: scanner.at + scanner.bytes - 1, bytes: 1 });
+  }
+
   /** Behind the last mark: what a gateway makes of it when it starts. */
   #tailLine(tail: TailReader, line: Scanned, scanner: Scanner): void {
     const first = this.#segments[this.#index];
     if (line === 'damaged' || line === 'torn' || line === 'blank') {
       this.#judge.torn(scanner);
       tail.hole(scanner.at);
-      if (line !== 'blank') this.#torn(first, scanner);
     } else if ('offset' in line) {
       this.#inTail = true;
       tail.entry(line, tail.summary.holeAt < 0 && this.#judge.tail(line, scanner));
@@ -193,7 +196,7 @@ class Pass {
     } else if (line.kind !== 'mark' && !this.#judge.tailHeader(line, scanner)) {
       this.#torn(first, scanner);
     }
-    if (scanner.feed === 'damaged') this.#torn(first, { at: scanner.at + scanner.bytes - 1, bytes: 1 });
+    this.#beyond(first, line, scanner);
   }
 
   #entry(entry: Entry): void {

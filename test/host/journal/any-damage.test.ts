@@ -163,9 +163,10 @@ async function repaired(storage: FaultyStorage, files: readonly Buffer[], now: S
   return wrong;
 }
 
-async function runs(t: ExecutionContext, first: number, count: number): Promise<void> {
+async function runs(t: ExecutionContext, seeds: Iterable<number>): Promise<void> {
   const failed: string[] = [];
-  for (let seed = first; seed < first + count && failed.length < 5; seed++) {
+  for (const seed of seeds) {
+    if (failed.length === 5) break;
     const chance = chanceOf(seed);
     const whole = await journalOf(chance);
     const before: Before = {
@@ -190,12 +191,26 @@ async function runs(t: ExecutionContext, first: number, count: number): Promise<
   t.deepEqual(failed, []);
 }
 
+function* upFrom(first: number, count: number): Generator<number> {
+  for (let seed = first; seed < first + count; seed++) yield seed;
+}
+
+/** Each has shown something once. */
+const SEEDS = [
+  // A mark behind the last synced line lost its line feed, and nobody said so.
+  ...[300003101, 300004065],
+];
+
+test('what has been shown once stays mended', async t => {
+  await runs(t, SEEDS);
+});
+
 test('whatever is damaged is named, costs what it says, and is gone after repair with the rest served', async t => {
   const seed = Number(process.env.SEED ?? Date.now() % 1e9);
   const count = Number(process.env.RUNS ?? 150);
   t.timeout(600_000);
   t.log(`SEED=${seed} RUNS=${count}`);
-  await runs(t, seed, count);
+  await runs(t, upFrom(seed, count));
 });
 
 test('a journal without damage is checked without a word', async t => {
