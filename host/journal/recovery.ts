@@ -15,7 +15,7 @@ import { track } from './tracker.js';
 
 export interface Recovered {
   segments: number[];
-  /** Synced bytes of the segments that were gone through. */
+  /** Synced bytes of the segments that were gone through and that no later header speaks of: such a header says it. */
   bounds: Map<number, number>;
   positions: Map<string, DevicePosition>;
   recentTags: RecentTag[];
@@ -39,6 +39,15 @@ const RETRY_PAUSES_MS = [100, 500, 2000];
 const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 /** Of a segment that can't even be opened, to be on the safe side. */
 const UNKNOWN_SIZE_BYTES = 256 * 1024 * 1024;
+
+/** What is known of a segment before its lines are looked at. */
+interface Facts {
+  first: number;
+  /** First offset of the next segment, which none here may reach. */
+  limit: number;
+  /** What a later header says of it, which counts more than its own marks: the same for readers. */
+  proven: PreviousSegment | undefined;
+}
 
 /** What one pass over a segment gives. */
 interface Pass {
@@ -78,21 +87,23 @@ export async function recover(
 
   let base = segments.length - 1;
   /** What the header of a segment says of the one before: true once written, even if never synced. */
-  const proven = new Map<number, number>();
-  const through = async (first: number): Promise<Pass> => {
-    const pass = await goThrough(ports, directory, pauses, first, proven.get(first) ?? 0, recovered);
+  const proven = new Map<number, PreviousSegment>();
+  const through = async (index: number): Promise<Pass> => {
+    const [first, limit = Number.POSITIVE_INFINITY] = segments.slice(index, index + 2);
+    const facts = { first, limit, proven: proven.get(first) };
+    const pass = await goThrough(ports, directory, pauses, facts, recovered);
     const previous = pass.header?.previous;
-    if (previous) proven.set(previous.first, previous.bytes);
+    if (previous) proven.set(previous.first, previous);
     return pass;
   };
-  let pass = base < 0 ? undefined : await through(segments[base]);
+  let pass = base < 0 ? undefined : await through(base);
   while (pass && base > 0 && !isEnough(pass)) {
     if (!pass.complete) log.warn('journal-header-damaged', { segment: segmentName(segments[base]) });
     base--;
     recovered.bounds.clear();
     recovered.positions.clear();
     recovered.recentTags.length = 0;
-    pass = await through(segments[base]);
+    pass = await through(base);
   }
   let last = 0;
   for (let i = base; pass; ) {
@@ -106,7 +117,7 @@ export async function recover(
       log.warn('journal-damaged-lines', { segment: segmentName(segments[i]), lines: pass.damagedLines });
     }
     recovered.tail = recovered.tail.concat(pass.tail);
-    pass = ++i < segments.length ? await through(segments[i]) : undefined;
+    pass = ++i < segments.length ? await through(i) : undefined;
   }
   if (base < segments.length - 1) dropKnown(recovered);
   recovered.nextOffset = highest + 1;
@@ -145,10 +156,10 @@ async function goThrough(
   { storage, log, clock }: RecoveryPorts,
   directory: string,
   pauses: number[],
-  first: number,
-  proven: number,
+  facts: Facts,
   into: Recovered,
 ): Promise<Pass> {
+  const { first, proven } = facts;
   const pass: Pass = {
     header: undefined,
     complete: false,
@@ -165,11 +176,11 @@ async function goThrough(
       const file = await storage.open(`${directory}/${segmentName(first)}`, 'read');
       try {
         size = await file.size();
-        await scan(new Scanner(file, new LineReader(), 0, size), first, Math.min(proven, size), into, pass);
+        await scan(new Scanner(file, new LineReader(), 0, size), facts, into, pass);
       } finally {
         await file.close();
       }
-      into.bounds.set(first, pass.synced);
+      if (!proven) into.bounds.set(first, pass.synced);
       return pass;
     } catch (error) {
       const code = systemCode(error);
@@ -192,11 +203,12 @@ async function goThrough(
 
 async function scan(
   scanner: Scanner,
-  first: number,
-  proven: number,
+  { first, limit, proven }: Facts,
   into: Recovered,
   pass: Pass,
 ): Promise<void> {
+  /** Offset of the last line that may be one of the tail. */
+  let order = first;
   const ends: number[] = [];
   const holes: number[] = [];
   let devices = 0;
@@ -219,19 +231,22 @@ async function scan(
         // Whatever stands before it, even where bytes have been cut out or put in.
         if (line.synced > 0) {
           pass.synced = scanner.at;
-          settle(scanner.at, ends, into, pass);
+          if (!proven) settle(scanner.at, ends, into, pass);
         }
-      } else if (line.offset > pass.highest) {
-        pass.highest = line.offset;
-        pass.tail.push(line);
-        ends.push(scanner.at + scanner.bytes);
+      } else {
+        pass.highest = Math.max(pass.highest, line.offset);
+        if (proven && line.offset <= proven.last) {
+          // Wherever it stands: as readers have it, who serve it.
+          if (line.offset > Math.max(first, pass.last)) count(line, into, pass);
+        } else if (line.offset > order && line.offset < limit) {
+          order = line.offset;
+          pass.tail.push(line);
+          ends.push(scanner.at + scanner.bytes);
+        }
       }
     }
   }
-  if (proven > pass.synced) {
-    pass.synced = proven;
-    settle(proven, ends, into, pass);
-  }
+  if (proven) pass.synced = Math.max(pass.synced, Math.min(proven.bytes, scanner.position));
   // Of what was never synced, a power cut keeps any part. Past a hole nothing is taken up: a receipt for what stands
   // behind it would have the device forget what stood in it.
   const hole = holes.find(at => at >= pass.synced);
@@ -243,17 +258,19 @@ async function scan(
 
 /** Entries that end within the first `synced` bytes are durable. */
 function settle(synced: number, ends: number[], into: Recovered, pass: Pass): void {
-  let count = 0;
-  while (count < ends.length && ends[count] <= synced) {
-    const entry = pass.tail[count++];
-    track(into.positions, entry);
-    pass.last = entry.offset;
-    if (entry.kind === 'reading') {
-      into.recentTags.push({ device: entry.device, epoch: entry.epoch, seq: entry.seq, tag8: entry.tag8 });
-    }
+  let settled = 0;
+  while (settled < ends.length && ends[settled] <= synced) count(pass.tail[settled++], into, pass);
+  pass.tail.splice(0, settled);
+  ends.splice(0, settled);
+}
+
+/** A durable entry. */
+function count(entry: Entry, into: Recovered, pass: Pass): void {
+  track(into.positions, entry);
+  pass.last = entry.offset;
+  if (entry.kind === 'reading') {
+    into.recentTags.push({ device: entry.device, epoch: entry.epoch, seq: entry.seq, tag8: entry.tag8 });
   }
-  pass.tail.splice(0, count);
-  ends.splice(0, count);
 }
 
 function later(a: DevicePosition | undefined, b: DevicePosition): DevicePosition {

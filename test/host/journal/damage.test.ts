@@ -199,6 +199,24 @@ test('a snapshot that is not whole in the last segment: the one before says wher
   t.is(journal.positions.get(A)?.readings, 30);
 });
 
+test('what had been synced counts wherever it stands, also in a segment that opening goes through', async t => {
+  const whole = await sound();
+  const [before, last] = segments(whole).slice(-2);
+  // No more than one batch of the last segment, which nothing says to be synced: opening goes back to the one before.
+  whole.alter(last, bytes => bytes.subarray(0, line(whole, last, 6).at));
+  const { keys, entries } = await look(whole.afterCrash('visible'));
+  const moved = whole.afterCrash('visible');
+  // Its last two readings change places with the mark behind them.
+  const count = whole.content(before).toString('latin1').split('\n').length;
+  const [from, mark] = [count - 4, count - 2].map(n => line(whole, before, n).at);
+  moved.alter(before, bytes =>
+    Buffer.concat([bytes.subarray(0, from), bytes.subarray(mark), bytes.subarray(from, mark)]),
+  );
+  const journal = await open(moved, OPTIONS);
+  t.deepEqual((await readAll(journal)).map(key), keys);
+  t.is(journal.positions.get(B)?.readings, entries.filter(e => key(e).startsWith('bb')).length);
+});
+
 test('a name and a cursor at the end of all numbers leave offsets to go on with', async t => {
   const storage = await sound();
   const planted = await storage.open(`${DIRECTORY}/00009007199254740991.jsonl`, 'create');

@@ -107,10 +107,10 @@ export const JOURNAL_DEFECTS: readonly Defect[] = [
     edits: [
       {
         file: RECOVERY,
-        find: 'if (proven > pass.synced) {',
+        find: 'if (proven) pass.synced = Math.max(',
         replace: `pass.synced = Math.max(pass.synced, scanner.position);
           settle(pass.synced, ends, into, pass);
-          if (proven > pass.synced) {`,
+          if (proven) pass.synced = Math.max(`,
       },
     ],
     budget: 300,
