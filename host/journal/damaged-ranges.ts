@@ -61,12 +61,16 @@ export class DamagedRanges {
     return told;
   }
 
-  /** A sound line with this offset, or a segment that begins with it: nothing at or behind it stood before. */
+  /**
+   * A sound line with this offset, or a segment that begins with it: nothing at or behind it stood before. Ranges that
+   * begin behind it wait on: what a header shows to be lost can be told after them.
+   */
   until(offset: number): DamagedRange[] {
     if (this.#waiting.length === 0) return this.#waiting;
-    const told = this.#waiting.splice(0);
+    const behind = this.#waiting.findIndex(({ offsets }) => offsets[0] > offset);
+    const told = this.#waiting.splice(0, behind < 0 ? this.#waiting.length : behind);
     for (const range of told) {
-      range.offsets[1] = Math.max(range.offsets[0], offset);
+      range.offsets[1] = offset;
       range.bounded = true;
     }
     return told;

@@ -44,7 +44,7 @@ export class LineJudge {
    */
   #snapshot: DeviceLine[] = [];
   #unsound = 0;
-  /** The snapshot is over. */
+  /** The snapshot is over: a line that belongs here has followed it, or a damaged one. */
   #body = false;
   /** Its header speaks of another segment: so does its snapshot. */
   #foreign = false;
@@ -111,9 +111,8 @@ export class LineJudge {
       this.#onHeader(line, scanner);
     } else if (line.kind === 'device') {
       this.#onDevice(line, scanner);
-    } else {
-      this.#endSnapshot(scanner.at);
-      if (line.kind !== 'mark') this.#onEntry(line, scanner, misplaced);
+    } else if (line.kind !== 'mark') {
+      this.#onEntry(line, scanner, misplaced);
     }
     if (scanner.feed !== 'sound') this.#badFeed(scanner);
     return true;
@@ -121,7 +120,6 @@ export class LineJudge {
 
   /** A line past what is known to be synced, which the gateway takes up when it opens the journal; false: it doesn't. */
   tail(entry: Entry, scanner: Scanner): boolean {
-    this.#endSnapshot(scanner.at);
     if (!this.#fits(entry.offset)) return false;
     this.#onEntry(entry, scanner, false);
     return true;
@@ -211,7 +209,7 @@ export class LineJudge {
     return isEntry && last > 0 && line.offset > last;
   }
 
-  /** Between a header and the first line after its snapshot. */
+  /** Less of the snapshot has come than the header announces. */
   #inSnapshot(): boolean {
     const header = this.#header;
     return header !== undefined && !this.#body && this.#snapshot.length + this.#unsound < header.devices;
@@ -251,12 +249,12 @@ export class LineJudge {
       return;
     }
     this.#header = header;
-    this.#losses.header();
     const { previous } = header;
     if (this.#passed > 0 && previous && previous.first > this.#passed) {
       const detail = `the segment before, ${segmentName(previous.first)}, with offsets to ${previous.last}`;
       this.report('missing', 0, 0, `${detail}, is not there`);
     }
+    this.#losses.header();
   }
 
   #onDevice(line: DeviceLine, scanner: Scanner): void {
@@ -279,6 +277,8 @@ export class LineJudge {
       this.damaged('order', scanner, `offset ${offset} does not belong between ${this.#last} and ${limit}`);
       return;
     }
+    // Only now: a snapshot and the mark behind it may belong to another segment, and then its own follows.
+    this.#endSnapshot(scanner.at);
     if (offset !== this.#last + 1) this.#losses.hole();
     this.#last = offset;
     this.#dark = 0;

@@ -108,7 +108,7 @@ export class LossFinder {
     }
     const lost = known ? known.holes !== this.#seen.holes : this.#begun && this.#seen.holes > 0;
     const from = this.#from(known, epoch);
-    const cause = this.#cause(known);
+    const cause = this.#cause(known, this.#atHeader);
     this.#places.set(device, { epoch, seq: seq + 1, final, ...this.#atHeader });
     // Nothing sound before it: what there was of the device isn't known.
     if (!lost)
@@ -180,8 +180,7 @@ export class LossFinder {
     return known.final ? [known.epoch + 1, 0] : [known.epoch, known.seq];
   }
 
-  #cause(since: Seen | undefined): LossCause {
-    const { damages, blanks } = this.#seen;
+  #cause(since: Seen | undefined, { damages, blanks } = this.#seen): LossCause {
     const first = (since?.damages ?? this.#first) + 1;
     return {
       damages: first <= damages ? [first, damages] : undefined,

@@ -201,6 +201,8 @@ const SEEDS = [
   ...[300003101, 300004065],
   // Lines that had been synced stood behind the mark: check believed them by their offsets, and a gateway did not.
   ...[300000719, 300002593],
+  // The snapshot of another segment had got before a segment's own, and was believed.
+  300003702,
 ];
 
 test('what has been shown once stays mended', async t => {

@@ -1,7 +1,10 @@
 import { crc32 } from 'node:zlib';
 import test from 'ava';
+import { walk } from '../../../host/journal/check.js';
 import { decodeSlot } from '../../../host/journal/cursor.js';
+import type { DamagedRange } from '../../../host/journal/damaged-ranges.js';
 import type { Damage, Entry } from '../../../host/journal/entry.js';
+import type { LossCause } from '../../../host/journal/loss.js';
 import { segmentName, segmentsIn } from '../../../host/journal/names.js';
 import { FaultyStorage } from './faulty-storage.js';
 import { DEVICES, DIRECTORY, gap, key, open, readAll, reading, store } from './world.js';
@@ -215,6 +218,48 @@ test('what had been synced counts wherever it stands, also in a segment that ope
   const journal = await open(moved, OPTIONS);
   t.deepEqual((await readAll(journal)).map(key), keys);
   t.is(journal.positions.get(B)?.readings, entries.filter(e => key(e).startsWith('bb')).length);
+});
+
+test('a snapshot of another segment before its own: neither is believed', async t => {
+  const storage = await sound();
+  const [, , third, , fifth] = segments(storage);
+  // Two devices, a mark and a reading, straight behind the header.
+  const block = storage.content(fifth).subarray(line(storage, fifth, 1).at, line(storage, fifth, 5).at);
+  const { at } = line(storage, third, 1);
+  storage.alter(third, bytes => Buffer.concat([bytes.subarray(0, at), block, bytes.subarray(at)]));
+  const { keys, damages } = await look(storage);
+  t.deepEqual(keys, ALL);
+  t.true(damages.some(({ reason, detail }) => reason === 'counts' && detail.includes('4 are there')));
+});
+
+test('what a header shows to be lost is not laid to damage behind it, which may cost what stood there', async t => {
+  const storage = await sound();
+  const [head, second, third] = segments(storage);
+  storage.visible.delete(second);
+  const own = line(storage, third, 4);
+  const other = storage.content(head).subarray(line(storage, head, 2).at, line(storage, head, 3).at);
+  storage.alter(third, bytes => Buffer.concat([bytes.subarray(0, own.at), other, bytes.subarray(own.end)]));
+  const damages: DamagedRange[] = [];
+  const losses: [string, LossCause][] = [];
+  await walk(storage, DIRECTORY, 0, {
+    damage: range => void damages.push(range),
+    loss: (lost, cause) => void losses.push([key(lost), cause]),
+  });
+  const first = Number(third.slice(-26, -6));
+  t.like(damages, [
+    { reason: 'missing' },
+    { reason: 'order', bounded: true, offsets: [first + 1, first + 2] },
+  ]);
+  const causes = losses.map(([, { damages: numbers }]) => numbers);
+  t.deepEqual(
+    causes,
+    [
+      [1, 1],
+      [1, 1],
+      [2, 2],
+    ],
+    JSON.stringify(losses),
+  );
 });
 
 test('a name and a cursor at the end of all numbers leave offsets to go on with', async t => {
