@@ -127,7 +127,8 @@ export class LineJudge {
 
   /** A line of the header past what is known to be synced; false: it doesn't belong there. */
   tailHeader(line: HeaderLine | DeviceLine, scanner: Scanner): boolean {
-    let belongs = this.#header ? this.#inSnapshot() : !this.#body && !this.#foreign;
+    // However many came before: how many stood in damaged ones can't be told.
+    let belongs = !this.#body && !this.#foreign;
     if (line.kind === 'header') belongs = scanner.at === 0 && line.first === this.#facts.first;
     if (!belongs) return false;
     if (line.kind === 'header') this.#onHeader(line, scanner);
@@ -205,8 +206,9 @@ export class LineJudge {
   #isBeyond(line: Scanned, { at }: Scanner): boolean {
     const { bound, last } = this.#facts;
     const isEntry = typeof line === 'object' && 'offset' in line;
-    if (at >= bound) return !isEntry || line.offset > last;
-    return isEntry && last > 0 && line.offset > last;
+    if (isEntry) return line.offset > last && (at >= bound || last > 0);
+    // As long as the last synced line has not come, it may stand here, behind bytes that were put in.
+    return at >= bound && this.#last >= last;
   }
 
   /** Less of the snapshot has come than the header announces. */
