@@ -52,6 +52,8 @@ export class LineJudge {
   #passed = 0;
   /** Offset of the last sound line. */
   #last = 0;
+  /** The highest offset of a line that stands in a wrong place: lines up to it have been there. */
+  #highest = 0;
   #damages = 0;
   /** Where the last damaged range ends, so that the next one may go on with it. */
   #damageEnd = { first: 0, at: -1 };
@@ -154,7 +156,7 @@ export class LineJudge {
   finish(): void {
     // The last segment may end within its snapshot: then there may have been devices that nothing names.
     this.#endSnapshot(this.#facts.bound);
-    if (this.#dark >= MIN_ENTRY_BYTES) this.#losses.hole();
+    if (this.#dark >= MIN_ENTRY_BYTES || this.#highest > this.#last) this.#losses.hole();
     for (const loss of this.#losses.unknown()) this.#listener.unknown(loss);
   }
 
@@ -276,6 +278,7 @@ export class LineJudge {
     const { offset } = entry;
     if (misplaced || !this.#fits(offset)) {
       const { limit } = this.#facts;
+      this.#highest = Math.max(this.#highest, offset);
       this.damaged('order', scanner, `offset ${offset} does not belong between ${this.#last} and ${limit}`);
       return;
     }

@@ -207,8 +207,6 @@ async function scan(
   into: Recovered,
   pass: Pass,
 ): Promise<void> {
-  /** Offset of the last line that may be one of the tail. */
-  let order = first;
   const ends: number[] = [];
   const holes: number[] = [];
   let devices = 0;
@@ -235,11 +233,11 @@ async function scan(
         }
       } else {
         pass.highest = Math.max(pass.highest, line.offset);
+        if (line.offset <= first || line.offset >= limit) continue;
+        // Wherever it stands: as readers have it, who serve it.
         if (proven && line.offset <= proven.last) {
-          // Wherever it stands: as readers have it, who serve it.
-          if (line.offset > Math.max(first, pass.last)) count(line, into, pass);
-        } else if (line.offset > order && line.offset < limit) {
-          order = line.offset;
+          count(line, into, pass);
+        } else {
           pass.tail.push(line);
           ends.push(scanner.at + scanner.bytes);
         }
@@ -251,6 +249,13 @@ async function scan(
   // behind it would have the device forget what stood in it.
   const hole = holes.find(at => at >= pass.synced);
   if (hole !== undefined) pass.tail.length = ends.filter(end => end <= hole).length;
+  // Durable lines say where devices stood in whatever order; those of the tail are written anew in theirs.
+  let order = pass.last;
+  pass.tail = pass.tail.filter(({ offset }) => {
+    const rises = offset > order;
+    order = Math.max(order, offset);
+    return rises;
+  });
   pass.complete = pass.header !== undefined && pass.header.devices === devices;
   // Whatever offsets stood in damaged lines are burnt as well.
   pass.highest += Math.ceil(damagedBytes / MIN_ENTRY_BYTES);
@@ -267,7 +272,7 @@ function settle(synced: number, ends: number[], into: Recovered, pass: Pass): vo
 /** A durable entry. */
 function count(entry: Entry, into: Recovered, pass: Pass): void {
   track(into.positions, entry);
-  pass.last = entry.offset;
+  pass.last = Math.max(pass.last, entry.offset);
   if (entry.kind === 'reading') {
     into.recentTags.push({ device: entry.device, epoch: entry.epoch, seq: entry.seq, tag8: entry.tag8 });
   }

@@ -207,6 +207,8 @@ const SEEDS = [
   420003232,
   // Bytes put in had moved synced lines behind the bound; damaged there, they were lost without a trace.
   420005283,
+  // The last line had got to the front.
+  430003961,
 ];
 
 test('what has been shown once stays mended', async t => {

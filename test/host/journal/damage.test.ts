@@ -4,7 +4,7 @@ import { walk } from '../../../host/journal/check.js';
 import { decodeSlot } from '../../../host/journal/cursor.js';
 import type { DamagedRange } from '../../../host/journal/damaged-ranges.js';
 import type { Damage, Entry } from '../../../host/journal/entry.js';
-import type { LossCause } from '../../../host/journal/loss.js';
+import type { LossCause, UnknownLoss } from '../../../host/journal/loss.js';
 import { segmentName, segmentsIn } from '../../../host/journal/names.js';
 import { FaultyStorage } from './faulty-storage.js';
 import { DEVICES, DIRECTORY, gap, key, open, readAll, reading, store } from './world.js';
@@ -259,6 +259,35 @@ test('what a header shows to be lost is not laid to damage behind it, which may 
       [2, 2],
     ],
     JSON.stringify(losses),
+  );
+});
+
+test('the last line in a wrong place: devices stand where they stood, and its own may have lost more', async t => {
+  const storage = await sound();
+  const last = segments(storage).pop()!;
+  const lines = storage.content(last).toString('latin1').split('\n');
+  const n = lines.findLastIndex(text => text.startsWith('{"o"'));
+  t.true(n > 6);
+  const [to, from] = [line(storage, last, 4).at, line(storage, last, n)];
+  storage.alter(last, bytes => {
+    const moved = bytes.subarray(from.at, from.end);
+    return Buffer.concat([
+      bytes.subarray(0, to),
+      moved,
+      bytes.subarray(to, from.at),
+      bytes.subarray(from.end),
+    ]);
+  });
+  const unknown: UnknownLoss[] = [];
+  await walk(storage, DIRECTORY, 0, { unknown: loss => void unknown.push(loss) });
+  t.like(
+    unknown.find(({ device }) => device === B),
+    { from: [1, 29] },
+  );
+  const journal = await open(storage, OPTIONS);
+  t.deepEqual(
+    [A, B].map(device => journal.positions.get(device)?.seq),
+    [29, 29],
   );
 });
 
