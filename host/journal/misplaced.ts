@@ -17,9 +17,8 @@ export class Misplaced {
   readonly #file: StorageFile;
   #to: number;
   #looks = 0;
-  /** The lines of a misplaced block that has been found. */
-  #first = 0;
-  #last = -1;
+  /** Where the misplaced block ends that was found last: the same lines may stand in their right place too. */
+  #until = 0;
 
   constructor(file: StorageFile, to: number) {
     this.#file = file;
@@ -36,21 +35,23 @@ export class Misplaced {
    * @throws the storage's error
    */
   async is({ offset }: Entry, { at, bytes }: Scanner, last: number): Promise<boolean> {
-    if (offset >= this.#first && offset <= this.#last) return true;
+    if (at < this.#until) return true;
     if (++this.#looks > MAX_LOOKS) return false;
     const scanner = new Scanner(this.#file, new LineReader(), at + bytes, this.#to);
     let end = offset;
+    let until = at + bytes;
     let between = 0;
     while (await scanner.fill()) {
       for (let line = scanner.take(); line !== undefined; line = scanner.take()) {
         if (typeof line !== 'object' || !('offset' in line)) continue;
-        if (between === 0 && line.offset === end + 1) end++;
-        else if (line.offset > last && line.offset < offset) between++;
+        if (between === 0 && line.offset === end + 1) {
+          end++;
+          until = scanner.at + scanner.bytes;
+        } else if (line.offset > last && line.offset < offset) between++;
       }
     }
     if (between <= end - offset + 1) return false;
-    this.#first = offset;
-    this.#last = end;
+    this.#until = until;
     return true;
   }
 }
