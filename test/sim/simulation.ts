@@ -157,8 +157,9 @@ export class Simulation {
     this.#hush();
     await this.#arrive(world.nowMs);
     for (const board of boards) board.check.held();
-    const lost = untold(this);
-    if (lost !== undefined) throw new Violation('what is lost with a gateway is told', lost);
+    // A subscriber that has just learnt of a device wants in silence what was before, and tells of holes when they are final:
+    // when the gateway's next statuses have passed them.
+    await this.#until('what is lost with a gateway is told', () => untold(this));
     for (const { journal } of gateways.all) journal.final(journal !== gateways.current.journal);
   }
 
@@ -186,17 +187,20 @@ export class Simulation {
 
   /** Until everything that was sealed before `sinceMs` is where it belongs. */
   async #arrive(sinceMs: number): Promise<void> {
+    await this.#until('what was receipted arrives', () => missingOf(this, sinceMs) || undefined);
+  }
+
+  /** Until nothing is lacking any more. */
+  async #until(what: string, lackingNow: () => string | undefined): Promise<void> {
     const { world } = this;
-    let lacking = '';
-    let arrived = false;
+    let lacking: string | undefined;
     const look = () => {
-      lacking = missingOf(this, sinceMs);
-      arrived = lacking === '';
-      if (!arrived) world.after(LOOK_MS, look);
+      lacking = lackingNow();
+      if (lacking !== undefined) world.after(LOOK_MS, look);
     };
     look();
-    await world.run(world.nowMs + LIVENESS_MS, () => arrived);
-    if (!arrived) throw new Violation('what was receipted arrives', lacking);
+    await world.run(world.nowMs + LIVENESS_MS, () => lacking === undefined);
+    if (lacking !== undefined) throw new Violation(what, lacking);
   }
 
   #hush(): void {
@@ -245,7 +249,7 @@ export class Simulation {
   #makeSubscribers(): void {
     const { world, broker, ledger, gateways, scenario } = this;
     const held = {
-      heldBetween: (...range: Range) => heldBetween(gateways.current.journal, range, world.nowMs),
+      heldBetween: (...range: Range) => heldBetween(gateways.current, range, world.nowMs),
       replaces: (name: string, from: string) => gateways.replaces(name, from),
     };
     scenario.subscribers.forEach(({ habit, protocol }, i) => {

@@ -4,8 +4,7 @@ import type { Board } from '../actors/board.js';
 import type { SdkSensor } from '../actors/sdk-sensor.js';
 import type { SubscriberMachine } from '../actors/subscriber.js';
 import type { Disk } from '../disk/disk.js';
-import type { Gateways } from '../gateways.js';
-import type { JournalCheck } from './journal.js';
+import type { Gateways, SiteGateway } from '../gateways.js';
 import type { SubscriberCheck } from './subscriber.js';
 
 export interface Parties {
@@ -85,18 +84,21 @@ function isSdkTail(
   return ended;
 }
 
-/** From the journal to a subscriber. */
+/** From the journal to a subscriber; or a gateway's first status. */
 const UNDER_WAY_MS = 60_000;
 
 export type Range = [device: string, fromEpoch: number, fromSeq: number, toEpoch: number, toSeq: number];
 
-/** A reading in a range that the journal has now. */
+/** A reading in a range that the gateway's journal has now. */
 export function heldBetween(
-  journal: JournalCheck,
+  { journal, published }: SiteGateway,
   [device, ...range]: Range,
   nowMs: number,
 ): string | undefined {
   const [fromEpoch, fromSeq, toEpoch, toSeq] = range;
+  // A restored gateway that the broker has kept out so far is known to nobody. What is missing in a journal that was there
+  // before, as when the lost machine is there again, is lost as far as anybody can tell; it is taken when it comes.
+  if (journal.restored && nowMs - published.announcedMs < UNDER_WAY_MS) return undefined;
   for (const held of journal.readings()) {
     if (held.device !== device || held.copies === 0 || held.destroyed || held.retired) continue;
     // A gateway that has lost its last readings, or was restored, may take in what it had passed before; that is on its way now.

@@ -27,6 +27,8 @@ export class PublishCheck implements BrokerObserver {
   readings = 0;
   repeated = 0;
   batches = 0;
+  /** When the broker first said that it has a status of this gateway, in virtual ms: before, nobody can know that it is there. */
+  announcedMs = Number.POSITIVE_INFINITY;
   /** Told of each PUBACK that reaches a gateway for a reading, before the gateway is. */
   onAcknowledged: ((payload: Uint8Array) => void) | undefined;
   /** Whether the medium has made a reading unreadable, for a while or for ever: then others go before it. */
@@ -82,6 +84,8 @@ export class PublishCheck implements BrokerObserver {
 
   acknowledged(clientId: string, { topic, payload }: BrokerMessage): void {
     if (!clientId.startsWith(this.#prefix)) return;
+    if (this.announcedMs > this.#world.nowMs && parseTopic(topic)?.kind === 'status')
+      this.announcedMs = this.#world.nowMs;
     for (const claim of this.payloads.of(topic, payload)) {
       if (claim === undefined) continue;
       this.onAcknowledged?.(claim.bytes);
