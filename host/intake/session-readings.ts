@@ -24,6 +24,16 @@ interface PastReading {
   lastMs: number;
 }
 
+/**
+ * Past readings that the device was told to let go by name, one behind the other. When what follows them comes, it has heard,
+ * and holds past readings without the one that a receipt names: its memory was set back. Any other may be somebody's recording.
+ */
+interface Released {
+  readonly epoch: number;
+  readonly from: number;
+  to: number;
+}
+
 export class SessionReadings {
   readonly #shared: Shared;
   readonly #link: SessionLink;
@@ -31,11 +41,7 @@ export class SessionReadings {
   readonly #settings: SettingsSender;
   #repeatedMs = Number.NEGATIVE_INFINITY;
   #past: PastReading | undefined;
-  /**
-   * Past readings that the device was told to let go by name, one behind the other. When what follows them comes, it has heard,
-   * and holds past readings without the one that a receipt names: its memory was set back. Any other may be somebody's recording.
-   */
-  #released: { readonly epoch: number; readonly from: number; to: number } | undefined;
+  #released: Released | undefined;
   #toldTooOld = false;
   #advancedMs = Number.NEGATIVE_INFINITY;
   /** The latest epoch of which this session has brought something new. */
@@ -144,15 +150,16 @@ export class SessionReadings {
       return;
     }
     this.#advanceIfBehind(session); // that word may have been lost
-    if (!this.#isReleased(epoch, seq) && !this.#isStuck(epoch, seq)) {
+    const released = this.#releasedWith(epoch, seq);
+    if (released === undefined && !this.#isStuck(epoch, seq)) {
       this.repeatReceipt();
       return;
     }
     if (verdict === 'stale') void this.#contradiction(session, 'stale', bytes, from, to);
     else if (!this.#exactReceipt(session, epoch, seq)) return;
     this.#past = undefined;
-    if (!this.#isReleased(epoch, seq)) this.#released = { epoch, from: seq, to: seq };
-    else if (this.#released) this.#released.to = Math.max(this.#released.to, seq);
+    if (released === undefined) this.#released = { epoch, from: seq, to: seq };
+    else released.to = Math.max(released.to, seq);
   }
 
   /**
@@ -170,10 +177,11 @@ export class SessionReadings {
     return true;
   }
 
-  /** One of them again, if it has not heard, or the one behind them. */
-  #isReleased(epoch: number, seq: number): boolean {
+  /** Those that it is one of, again, if the device has not heard, or that it follows. */
+  #releasedWith(epoch: number, seq: number): Released | undefined {
     const released = this.#released;
-    return released?.epoch === epoch && seq >= released.from && seq <= released.to + 1;
+    const belongs = released?.epoch === epoch && seq >= released.from && seq <= released.to + 1;
+    return belongs ? released : undefined;
   }
 
   #isStuck(epoch: number, seq: number): boolean {
