@@ -23,6 +23,9 @@ export interface Gateway {
   heard: number;
 }
 
+/** Another one goes on for it, and it has been silent since: nobody waits for it. */
+export const isReplaced = ({ replacedBy, speaks }: Gateway) => replacedBy !== undefined && !speaks;
+
 /** Gateways that are remembered; more are those of somebody who floods the status topic. */
 const MAX_GATEWAYS = 256;
 

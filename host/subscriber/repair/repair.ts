@@ -9,7 +9,7 @@ import type { GatewayStatus, OfflineStatus } from '../../uplink/status.js';
 import type { Gap } from '../history.js';
 import { heed } from './answers.js';
 import { Delays } from './delays.js';
-import { type Gateway, Gateways } from './gateways.js';
+import { type Gateway, Gateways, isReplaced } from './gateways.js';
 import { type Question, Questions, rangeKey } from './questions.js';
 import { dueRanges, MAX_ASKED } from './ranges.js';
 import { Tails } from './tails.js';
@@ -243,8 +243,7 @@ export class Repair {
     const { gateway, ranges } = question;
     this.#questions.drop(gateway);
     // A gateway that is gone, as far as anybody hears, may come back with what is missing; one that was replaced won't.
-    const silent = gateway.replacedBy !== undefined && !gateway.speaks;
-    const there = silent || gateway.heard > question.heard || question.until === 0;
+    const there = isReplaced(gateway) || gateway.heard > question.heard || question.until === 0;
     for (const range of there ? ranges.values() : []) {
       for (const watched of this.#watch.within(range)) {
         const asked = askedOf(watched, gateway.key);

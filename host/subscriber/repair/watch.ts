@@ -15,7 +15,7 @@
 import { compare, type FetchRange, type Place, type Why } from '../../uplink/fetch/format.js';
 import type { GatewayStatus } from '../../uplink/status.js';
 import type { Gap } from '../history.js';
-import type { Gateway, Gateways } from './gateways.js';
+import { type Gateway, type Gateways, isReplaced } from './gateways.js';
 import { Spans } from './spans.js';
 
 /** How often a gateway that is online may leave a question without an answer before it counts for no more. */
@@ -30,7 +30,7 @@ export interface Asked {
   nextAt: number;
   denied: Spans;
   /** Where its journal ended, at least, when it had not heard of some of it; undefined: it never said so. */
-  laterThan: number | undefined;
+  laterThan?: number | undefined;
   readonly whys: Set<Why>;
 }
 
@@ -78,8 +78,7 @@ export class Watch {
     const now = gaps.map((gap): Watched => {
       while (at < before.length && compare(toOf(before[at].gap), fromOf(gap)) <= 0) at++;
       const known = before[at];
-      if (known === undefined || !contains(known.gap, gap))
-        return { gap, site, heads: new Map(), asked: new Map(), dueAt: dueAt(), confirmed: false };
+      if (known === undefined || !contains(known.gap, gap)) return unknownYet(gap, site, dueAt());
       if (same(known.gap, gap)) return known.site === undefined ? { ...known, site } : known;
       return part(known, gap, site);
     });
@@ -124,7 +123,7 @@ export function askedOf(watched: Watched, key: string): Asked {
       unanswered: 0,
       nextAt: watched.dueAt,
       denied: new Spans(),
-      ...{ laterThan: undefined, whys: new Set<Why>() },
+      whys: new Set(),
     };
     watched.asked.set(key, asked);
   }
@@ -145,9 +144,9 @@ export function isAnswered(watched: Watched, gateway: Gateway): boolean {
 }
 
 /** Another one goes on for it, and it is not there, or does not answer; one that has spoken since is alive, and may come back. */
-export function isGone(watched: Watched, { key, online, replacedBy, speaks }: Gateway): boolean {
-  if (replacedBy === undefined || speaks) return false;
-  return !online || (watched.asked.get(key)?.unanswered ?? 0) >= MAX_UNANSWERED;
+export function isGone(watched: Watched, gateway: Gateway): boolean {
+  if (!isReplaced(gateway)) return false;
+  return !gateway.online || (watched.asked.get(gateway.key)?.unanswered ?? 0) >= MAX_UNANSWERED;
 }
 
 /** All gateways where the device was heard are past it and have nothing of it. */
@@ -157,9 +156,8 @@ export function isExhausted(watched: Watched, gateways: Gateways): boolean {
     if (!belongsTo(watched, gateway, gateways) || isGone(watched, gateway)) continue;
     any = true;
     if (!isAnswered(watched, gateway)) return false;
-    // One that was replaced, and has been silent since, gets no further.
-    const silent = gateway.replacedBy !== undefined && !gateway.speaks;
-    if (!silent && watched.heads.get(gateway.key) !== 'passed') return false;
+    // One that was replaced gets no further.
+    if (!isReplaced(gateway) && watched.heads.get(gateway.key) !== 'passed') return false;
   }
   return any;
 }
@@ -201,10 +199,11 @@ function part({ site, heads, asked, dueAt }: Watched, gap: Gap, heard: string | 
     ([key, { nextAt, denied, laterThan, whys }]) =>
       [key, { tries: 0, unanswered: 0, nextAt, denied, laterThan, whys: new Set(whys) }] as const,
   );
-  return {
-    ...{ gap, site: site ?? heard, heads: new Map(heads), asked: new Map(again), dueAt },
-    confirmed: false,
-  };
+  return { ...unknownYet(gap, site ?? heard, dueAt), heads: new Map(heads), asked: new Map(again) };
+}
+
+function unknownYet(gap: Gap, site: string | undefined, dueAt: number): Watched {
+  return { gap, site, heads: new Map(), asked: new Map(), dueAt, confirmed: false };
 }
 
 function contains(whole: Gap, inner: Gap): boolean {

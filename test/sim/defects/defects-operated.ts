@@ -84,7 +84,7 @@ export const OPERATED_DEFECTS: readonly Defect[] = [
     edits: [
       {
         file: 'host/subscriber/repair/watch.ts',
-        find: 'if (replacedBy === undefined || speaks) return false;',
+        find: 'if (!isReplaced(gateway)) return false;',
         replace: 'return false;',
       },
     ],
