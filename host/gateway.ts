@@ -132,7 +132,7 @@ export class Gateway {
         enduranceBytes: config.journal.enduranceBytes,
       },
       journal.extent,
-      () => this.#uplink?.backlog ?? 0,
+      () => this.#uplink?.state.backlog ?? 0,
     );
     this.#published = new PublishedStatus(clock, () => this.#status());
     this.handlers = controlHandlers({
@@ -298,7 +298,7 @@ export class Gateway {
         uplink: {
           online: uplink.name === 'online',
           paused: uplink.paused,
-          backlog: this.#uplink?.backlog ?? 0,
+          backlog: uplink.backlog,
         },
       }),
     };

@@ -110,7 +110,7 @@ export function controlHandlers(parts: HandlerParts): ControlHandlers {
   };
 }
 
-function answerOf({ state, backlog }: Uplink): UplinkAnswer {
-  const { name, paused, drained } = state;
+function answerOf({ state }: Uplink): UplinkAnswer {
+  const { name, paused, drained, backlog } = state;
   return { state: name, paused, drained, backlog };
 }

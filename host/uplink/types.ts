@@ -78,6 +78,8 @@ export interface UplinkState {
   readonly fault?: Fault;
   readonly cursor: number;
   readonly head: number;
+  /** Readings and gaps that are still to be published, at most: some offsets hold neither. */
+  readonly backlog: number;
   /** Everything that the journal holds has been acknowledged, also what the disk has yet to secure. */
   readonly drained: boolean;
   /** Nothing is published until `resume`. */

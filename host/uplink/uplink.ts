@@ -89,13 +89,15 @@ export class Uplink {
     const head = publisher?.head ?? Math.max(this.#ports.journal.durableOffset, cursor);
     const drained = publisher?.drained ?? false;
     const certificateEndsAt = this.#session?.certificateEndsAt;
-    const seconds = drained ? 0 : this.#drain.secondsFor(this.#distance(cursor, head) + this.#recovering);
+    const backlog = this.#distance(cursor, head) + this.#recovering;
+    const seconds = drained ? 0 : this.#drain.secondsFor(backlog);
     return {
       name: this.#name,
       broker: brokerName(this.#options.broker.url),
       ...(this.#fault && { fault: this.#fault }),
       cursor,
       head,
+      backlog,
       drained,
       paused: this.#flow.paused,
       inFlight: publisher?.inFlight ?? 0,
@@ -125,12 +127,6 @@ export class Uplink {
 
   start(): void {
     if (this.#name === 'idle') this.#attempt();
-  }
-
-  /** Readings and gaps that are still to be published, at most: some offsets hold neither. */
-  get backlog(): number {
-    const { head, cursor } = this.state;
-    return this.#distance(cursor, head) + this.#recovering;
   }
 
   get #recovering(): number {

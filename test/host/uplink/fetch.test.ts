@@ -115,7 +115,7 @@ test('what was found at open and can’t be made durable again yet is still to c
   // All that is durable is with the broker, and one more is to come: for whoever counts, that is not drained.
   await after.settle(20_000);
   t.like(after.uplink.state, { name: 'online', drained: false });
-  t.is(after.uplink.backlog, 1);
+  t.is(after.uplink.state.backlog, 1);
   t.false(after.uplink.pulse.busy, 'there is nothing to be done as long as the disk refuses');
   t.like(after.broker.statuses.at(-1), { drained: false });
   after.heard();
@@ -129,6 +129,6 @@ test('what was found at open and can’t be made durable again yet is still to c
   for (let tries = 0; after.journal.recovering.length > 0 && tries < 2000; tries++) await after.settle(50);
   await after.drained();
   t.is(after.heard().sealed.length, 1);
-  t.is(after.uplink.backlog, 0);
+  t.is(after.uplink.state.backlog, 0);
   t.like(after.broker.statuses.at(-1), { drained: true });
 });

@@ -50,12 +50,12 @@ test('while it is paused only the status is published; then everything, in order
   t.true(broker.statuses.length > said);
   t.like(broker.statuses.at(-1), { state: 'online', drained: false });
   t.like(uplink.state, { name: 'online', paused: true, drained: false });
-  t.true(uplink.backlog >= 50);
+  t.true(uplink.state.backlog >= 50);
   uplink.resume();
   await settle();
   t.is(broker.sent.length, 55);
   t.like(uplink.state, { paused: false, drained: true });
-  t.is(uplink.backlog, 0);
+  t.is(uplink.state.backlog, 0);
 });
 
 test('a pause outlives the connection', async t => {
