@@ -7,10 +7,9 @@ import type { DeviceStatus } from './status.js';
  */
 export type DeviceState = 'online' | 'heard' | 'offline' | 'silent' | 'removed';
 
-export function deviceState({ name, silent, online, heardAt, firmware }: DeviceStatus): DeviceState {
+export function deviceState({ name, sdk, silent, online, heardAt }: DeviceStatus): DeviceState {
   if (name === undefined) return 'removed';
   if (silent) return 'silent';
   if (online) return 'online';
-  // Whoever has had a session has told its firmware.
-  return heardAt !== undefined && firmware === undefined ? 'heard' : 'offline';
+  return sdk && heardAt !== undefined ? 'heard' : 'offline';
 }

@@ -24,8 +24,6 @@ export interface JournalFacts {
   readonly durableOffset: number;
   readonly segmentCount: number;
   readonly pendingBytes: number;
-  /** Found at open; to be published once the disk has secured it. */
-  readonly recovering: { readonly length: number };
   distance(from: number, to: number): number;
 }
 
@@ -106,7 +104,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
         ...(uplink.fault && { fault: uplink.fault.message }),
         cursor: uplink.cursor,
         head: uplink.head,
-        backlog: Math.max(0, journal.distance(uplink.cursor, uplink.head)) + journal.recovering.length,
+        backlog: uplink.backlog,
         drained: uplink.drained,
         paused: uplink.paused,
         inFlight: uplink.inFlight,
@@ -143,7 +141,6 @@ export function deviceStatuses(
       readings: position?.readings ?? 0,
       gaps: position?.gaps ?? 0,
       online: device.link !== undefined,
-      counts: device.counts as Readonly<Record<string, number>>,
     };
   });
 }

@@ -1,5 +1,6 @@
 /** What a running gateway says of itself, the same wherever it says it. Times are Unix ms. */
 import type { HandoverStatus } from '../backup/handover.js';
+import type { DeviceFacts } from '../intake/facts.js';
 
 export interface NodeStatus {
   readonly version: string;
@@ -85,43 +86,13 @@ export interface LinkStatus {
   readonly pendingBytes?: number;
 }
 
-export interface DeviceStatus {
-  /** 16 hex digits. */
-  readonly id: string;
-  /** Absent for a device that is in the journal but no longer in the keyring. */
-  readonly name?: string;
-  /** The last durable reading; absent when there is none. */
-  readonly epoch?: number;
-  readonly seq?: number;
+/** What the intake knows of it, and what the journal does. */
+export interface DeviceStatus extends DeviceFacts {
   /** Readings and gaps journalled since the journal began. */
   readonly readings: number;
   readonly gaps: number;
-  /** Absent while it has not been heard since the gateway began. */
-  readonly heardAt?: number;
-  /** Heard before, and not for longer than devices ever are. */
-  readonly silent: boolean;
   /** Has a session. */
   readonly online: boolean;
-  readonly link?: string;
-  /** Of its last reading: whether its own clock was set. Absent when none has come since the gateway began. */
-  readonly clock?: 'synchronised' | 'unsynchronised';
-  /** dBm, as its last heartbeat told; absent for a device that does not tell. */
-  readonly signal?: number;
-  /** Its own backlog: readings that it holds until they are receipted. And readings that it has lost. As its last hello or heartbeat said. */
-  readonly backlog?: number;
-  readonly losses?: number;
-  /** Of its last hello: its firmware, and why it began. */
-  readonly firmware?: string;
-  readonly restart?: string;
-  /** Settings of its sources: the version meant for it, what it has taken, and why it refused. */
-  readonly settings?: {
-    readonly version: number;
-    readonly acknowledged: number;
-    readonly supported: boolean;
-    readonly fault?: string;
-  };
-  /** Verdicts since the gateway began. */
-  readonly counts: Readonly<Record<string, number>>;
 }
 
 export interface JournalStatus {

@@ -16,24 +16,29 @@ export interface LinkFacts {
 }
 
 export interface DeviceFacts {
+  /** 16 hex digits. */
   readonly id: string;
-  /** The alias of the keyring; absent for a device that is in the journal alone. */
+  /** The alias of the keyring; absent for a device that is in the journal but no longer in the keyring. */
   readonly name?: string;
+  /** A sensor of sovereign-sdk, which has no sessions. */
+  readonly sdk?: true;
   /** The last durable reading; absent when there is none. */
   readonly epoch?: number;
   readonly seq?: number;
-  /** When something authentic came last; absent when nothing has since the gateway began. */
+  /** When something authentic came last; absent while nothing has since the gateway began. */
   readonly heardAt?: number;
-  /** Nothing for three heartbeats, though it has been heard before. */
+  /** Heard before, and not for three heartbeats: longer than devices ever are. */
   readonly silent: boolean;
-  /** The link of its session. */
+  /** The link of its session; absent while it has none. */
   readonly link?: string;
-  /** Whether its own clock was set at its last reading. */
+  /** Of its last reading: whether its own clock was set. Absent when none has come since the gateway began. */
   readonly clock?: 'synchronised' | 'unsynchronised';
-  /** dBm. */
+  /** dBm, as its last heartbeat told; absent for a device that does not tell. */
   readonly signal?: number;
+  /** Its own backlog, readings that it holds until they are receipted; and readings that it has lost. As its last hello or heartbeat said. */
   readonly backlog?: number;
   readonly losses?: number;
+  /** Of its last hello: its firmware, and why it began. */
   readonly firmware?: string;
   readonly restart?: string;
   /** Settings of its sources: the version that is meant for it, what it has taken, and why it refused. */
@@ -43,6 +48,7 @@ export interface DeviceFacts {
     readonly supported: boolean;
     readonly fault?: string;
   };
+  /** Verdicts since the gateway began. */
   readonly counts: Readonly<Partial<Record<DeviceCount, number>>>;
 }
 

@@ -241,8 +241,8 @@ export class Intake {
       devices.push(this.#deviceFacts(device));
       listed.add(device.id);
     }
-    for (const { id, name } of this.#keyring.entries())
-      if (!listed.has(id)) devices.push({ id, name, silent: false, counts: {} });
+    for (const { id, name, sdk } of this.#keyring.entries())
+      if (!listed.has(id)) devices.push({ id, name, ...(sdk && { sdk: true }), silent: false, counts: {} });
     return {
       links: [...this.#linkFacts()],
       devices,
@@ -297,10 +297,11 @@ export class Intake {
   #deviceFacts(device: Device): DeviceFacts {
     const { hello, speaker } = device;
     const last = device.positions.durable;
-    const name = this.#keyring.get(device.id)?.name;
+    const { name, sdk } = this.#keyring.get(device.id) ?? {};
     return {
       id: device.id,
       ...(name === undefined ? {} : { name }),
+      ...(sdk && { sdk: true }),
       ...(last === undefined ? {} : { epoch: last.epoch, seq: last.seq }),
       ...(device.seenMs < 0 ? {} : { heardAt: device.seenAt }),
       silent: device.silent,

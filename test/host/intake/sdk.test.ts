@@ -30,7 +30,7 @@ test('frames are journalled as they came, under the id of their node and an epoc
   t.deepEqual(rig.story(), ['1/1', '1/2', '1/3']);
   t.like(
     rig.intake.status().devices.find(({ id }) => id === sensor.id),
-    { epoch: 1, seq: 3, silent: false },
+    { sdk: true, epoch: 1, seq: 3, silent: false },
   );
 });
 
